@@ -1,2 +1,2 @@
-//! Placeholder.
+//! `postern-connector`.
 fn main() {}

@@ -1,0 +1,2 @@
+//! The user's command.
+#![forbid(unsafe_code)]
