@@ -1,1 +1,29 @@
-//! Placeholder.
+//! Signed things: one kind of claims per purpose, each minted and verified by its own functions.
+//!
+//! Keys and the time are arguments. This crate reads no clock, no storage and no network, and every check is its own:
+//! nothing about a token is trusted before its signature, and nothing in its header can choose a key, an algorithm or an
+//! address. A value of [`Verified`] is the proof that all checks of its kind passed.
+#![forbid(unsafe_code)]
+
+mod b64;
+mod claims;
+mod enrolment;
+mod jwk;
+mod jws;
+mod key;
+mod keyset;
+mod kinds;
+pub mod opaque;
+mod rejected;
+mod strict;
+
+pub use claims::{AccessClaims, DialClaims, GrantClaims, TicketClaims};
+pub use enrolment::{EnrolmentToken, EnrolmentTokenError};
+pub use jws::{Expect, SKEW, TOKEN_MAX_BYTES, Verified};
+pub use key::{Alg, KeyError, SigningKey, VerifyingKey};
+pub use keyset::{KeySet, KidTaken};
+pub use kinds::{
+    ACCESS_AUDIENCE, claimed_connector, mint_access, mint_dial, mint_grant, mint_ticket, verify_access,
+    verify_dial, verify_grant, verify_ticket,
+};
+pub use rejected::Rejected;
