@@ -5,5 +5,15 @@
 pub mod address;
 pub mod allow;
 pub mod backoff;
+pub mod cli;
+pub mod config;
+mod credentials;
 pub mod gateway_clock;
+pub mod identity;
+pub mod link;
+pub mod live;
+pub mod private_file;
+pub mod run;
+pub mod serve;
+pub mod status;
 pub mod target;

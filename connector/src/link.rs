@@ -1,0 +1,245 @@
+//! One link slot: dial, serve, and dial again, until told to stop or told that it is over.
+
+use crate::{
+    backoff::Backoff,
+    credentials::DialCredentials,
+    serve::Server,
+    status::{LinkState, machine_now},
+    target::Resolver,
+};
+use postern_ids::{Ended, InstanceId};
+use postern_tunnel_io::{
+    Dial, DialError, Event, Incoming, Link, LinkConfig, LinkEnded, Proxy, dial, tls::Trust,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::time;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
+
+/// Another instance of this connector took over: it is not fought for this long.
+const DUPLICATE_PAUSE: Duration = Duration::from_secs(60);
+/// A link that lived this long was a good one; the next failure is a new outage.
+const GOOD_AFTER: Duration = Duration::from_secs(10);
+/// A gateway may ask for a pause, up to this long.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// Gateways learn of a new connector from their snapshot: one that enrolled just now may be unknown for a moment.
+const JUST_ENROLLED: Duration = Duration::from_secs(30);
+
+/// The close code of "another instance of this connector is newer".
+const CODE_DUPLICATE: u16 = 4409;
+/// Close codes after which dialing again is useless.
+const CODES_FINAL: [u16; 4] = [4403, 4410, 4411, 4412];
+/// The close code of an orderly leave (RFC 6455 section 7.4.1).
+pub const CODE_LEAVING: u16 = 1001;
+
+/// One link slot.
+#[derive(Debug)]
+pub struct Slot<R> {
+    /// What lanes are served with.
+    pub server: Arc<Server<R>>,
+    /// Where to dial.
+    pub gateway: Url,
+    /// Whom to trust there.
+    pub trust: Trust,
+    /// The way out.
+    pub proxy: Proxy,
+    /// This process.
+    pub instance: InstanceId,
+    /// Which of the links to this gateway.
+    pub slot: u8,
+    /// Its place on the status board.
+    pub index: usize,
+    /// Ends dialing and starts the drain.
+    pub stop: CancellationToken,
+    /// The process' tasks.
+    pub tasks: TaskTracker,
+}
+
+/// Why a slot is over for good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{gateway} will not have this connector any more: {reason}")]
+pub struct Final {
+    /// The gateway.
+    pub gateway: Url,
+    /// What it said.
+    pub reason: String,
+}
+
+enum Next {
+    AfterBackoff,
+    After(Duration),
+    AtOnce,
+    Stop(String),
+}
+
+impl<R: Resolver> Slot<R> {
+    /// Keeps the link until stopped (`Ok`) or refused for good.
+    pub async fn keep(self) -> Result<(), Final> {
+        let mut backoff = Backoff::default();
+        while !self.stop.is_cancelled() {
+            self.board(LinkState::Connecting, None);
+            let dialed = tokio::select! {
+                () = self.stop.cancelled() => break,
+                dialed = Box::pin(self.dial()) => dialed,
+            };
+            let next = match dialed {
+                Ok((link, incoming)) => {
+                    let up_at = Instant::now();
+                    self.board(LinkState::Up, None);
+                    let next = self.run(link, incoming).await;
+                    if up_at.elapsed() >= GOOD_AFTER {
+                        backoff.reset();
+                    }
+                    next
+                }
+                Err(error) => self.after_failed_dial(&error),
+            };
+            let pause = match next {
+                Next::Stop(reason) => {
+                    self.board(LinkState::Stopped, Some(reason.clone()));
+                    return Err(Final { gateway: self.gateway, reason });
+                }
+                Next::AtOnce => continue,
+                Next::AfterBackoff => backoff.next(rand::random(), Instant::now()),
+                Next::After(pause) => pause.max(backoff.next(rand::random(), Instant::now())),
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = time::sleep(pause) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn board(&self, state: LinkState, failure: Option<String>) {
+        self.server.board.link(self.index, state, failure);
+    }
+
+    async fn dial(&self) -> Result<(Link, Incoming), DialError> {
+        let mut credentials = DialCredentials {
+            identity: &self.server.identity,
+            clock: &self.server.clock,
+            instance: self.instance,
+            slot: self.slot,
+        };
+        let mut url = self.gateway.clone();
+        url.set_path("/tunnel/connector");
+        let dialed = dial(Dial {
+            url,
+            trust: self.trust.clone(),
+            proxy: self.proxy.clone(),
+            credentials: &mut credentials,
+            config: LinkConfig::default(),
+        })
+        .await;
+        let ahead = self.server.clock.machine_ahead_ms(std::time::SystemTime::now(), Instant::now());
+        self.server.board.update(|status| status.clock_ahead_ms = ahead);
+        dialed
+    }
+
+    fn after_failed_dial(&self, error: &DialError) -> Next {
+        let reason = chain(error);
+        if error.is_final() && !self.is_just_enrolled(error) {
+            return Next::Stop(reason);
+        }
+        tracing::warn!(gateway = %self.gateway, slot = self.slot, reason, "dial failed");
+        self.board(LinkState::Connecting, Some(reason));
+        let DialError::Refused { refused } = error else { return Next::AfterBackoff };
+        match refused.retry_after {
+            Some(pause) => Next::After(pause.min(RETRY_AFTER_MAX)),
+            None if refused.close_code == Some(CODE_DUPLICATE) => Next::After(DUPLICATE_PAUSE),
+            None => Next::AfterBackoff,
+        }
+    }
+
+    fn is_just_enrolled(&self, error: &DialError) -> bool {
+        let unknown = matches!(error, DialError::Refused { refused }
+            if refused.code.as_deref() == Some("connector_unknown"));
+        unknown && machine_now().since(self.server.identity.enrolled.enrolled_at) < JUST_ENROLLED
+    }
+
+    /// Serves the link until it ends or either side wants to leave it.
+    async fn run(&self, link: Link, mut incoming: Incoming) -> Next {
+        tracing::info!(gateway = %self.gateway, slot = self.slot, "link up");
+        loop {
+            let event = tokio::select! {
+                () = self.stop.cancelled() => {
+                    link.go_away(CODE_LEAVING, "the connector is stopping");
+                    self.board(LinkState::Draining, None);
+                    self.drain_in_background(incoming);
+                    return Next::AtOnce;
+                }
+                event = incoming.next() => event,
+            };
+            match event {
+                Some(Event::GoAway { code, hint }) => {
+                    tracing::info!(gateway = %self.gateway, slot = self.slot, code, hint, "the gateway is leaving");
+                    self.board(
+                        LinkState::Connecting,
+                        Some(format!("the gateway is leaving: {hint} ({code})")),
+                    );
+                    self.drain_in_background(incoming);
+                    return Next::AfterBackoff;
+                }
+                Some(event) => self.handle(event),
+                None => return self.after_end(&link.closed().await),
+            }
+        }
+    }
+
+    fn handle(&self, event: Event) {
+        match event {
+            Event::Open(lane) => {
+                self.tasks.spawn(self.server.clone().serve(lane));
+            }
+            Event::Kill { session, code } => {
+                let ended = Ended::from_code(code).unwrap_or(Ended::Revoked);
+                if self.server.live.kill(session, ended) {
+                    tracing::info!(%session, ended = ended.label(), "session cut");
+                }
+            }
+            Event::GoAway { .. } | Event::Inventory(_) => {}
+        }
+    }
+
+    /// Lets the sessions of a link that takes no new ones run out, while the slot goes on elsewhere.
+    fn drain_in_background(&self, mut incoming: Incoming) {
+        let server = self.server.clone();
+        self.tasks.spawn(async move {
+            while let Some(event) = incoming.next().await {
+                if let Event::Kill { session, code } = event {
+                    server.live.kill(session, Ended::from_code(code).unwrap_or(Ended::Revoked));
+                }
+            }
+        });
+    }
+
+    fn after_end(&self, ended: &LinkEnded) -> Next {
+        let LinkEnded { code, reason, by } = ended;
+        let told = format!("the link ended with {code}: {reason}");
+        if CODES_FINAL.contains(code) {
+            return Next::Stop(told);
+        }
+        tracing::warn!(gateway = %self.gateway, slot = self.slot, code, reason, ?by, "link lost");
+        self.board(LinkState::Connecting, Some(told));
+        if *code == CODE_DUPLICATE { Next::After(DUPLICATE_PAUSE) } else { Next::AfterBackoff }
+    }
+}
+
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = cause.source();
+    }
+    text
+}

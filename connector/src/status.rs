@@ -1,0 +1,263 @@
+//! What a running connector says about itself: kept in memory, written to a file in the state directory whenever it
+//! changes, read by `postern-connector status`.
+
+use postern_ids::{ConnectorId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt::Write,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+use tokio::{sync::Notify, time};
+
+use crate::{gateway_clock::NOTABLE_OFFSET, private_file};
+
+/// The state of one link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// Dialing, or waiting for the next dial.
+    Connecting,
+    /// Up and serving.
+    Up,
+    /// The gateway asked to leave; its sessions are running out.
+    Draining,
+    /// Given up: the gateway's answer was final.
+    Stopped,
+}
+
+/// Something that went wrong, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// By this machine's clock.
+    pub at: Timestamp,
+    /// One sentence.
+    pub reason: String,
+}
+
+/// One link to one gateway address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// The gateway's address.
+    pub gateway: String,
+    /// Which of the links to that address.
+    pub slot: u8,
+    /// What it is doing.
+    pub state: LinkState,
+    /// Since when, by this machine's clock.
+    pub since: Timestamp,
+    /// The last thing that went wrong with it.
+    pub last_failure: Option<Failure>,
+}
+
+/// Everything `status` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Who this connector is.
+    pub connector: ConnectorId,
+    /// The issuer it enrolled with.
+    pub issuer: String,
+    /// The running process.
+    pub pid: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How far this machine's clock is ahead of the gateway's, if an answer came.
+    pub clock_ahead_ms: Option<i64>,
+    /// Each link.
+    pub links: Vec<LinkStatus>,
+    /// Sessions now.
+    pub sessions_live: u64,
+    /// Sessions since the start.
+    pub sessions_total: u64,
+    /// Lanes refused since the start.
+    pub refused_total: u64,
+    /// The last refusal.
+    pub last_refusal: Option<Failure>,
+    /// The allow-list in force.
+    pub allow: Vec<String>,
+}
+
+/// The file in the state directory.
+pub const STATUS_FILE: &str = "status.json";
+
+/// The status of the running process, shared by its tasks.
+#[derive(Debug)]
+pub struct Board {
+    status: Mutex<Status>,
+    changed: Notify,
+}
+
+impl Board {
+    /// A board that shows `status`.
+    pub fn new(status: Status) -> Self {
+        Self { status: Mutex::new(status), changed: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of what it shows now.
+    pub fn read(&self) -> Status {
+        self.lock().clone()
+    }
+
+    /// Changes what it shows.
+    pub fn update(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.lock());
+        self.changed.notify_one();
+    }
+
+    /// Sets the state of one link.
+    pub fn link(&self, index: usize, state: LinkState, failure: Option<String>) {
+        let at = machine_now();
+        self.update(|status| {
+            let Some(link) = status.links.get_mut(index) else { return };
+            if link.state != state {
+                (link.state, link.since) = (state, at);
+            }
+            if let Some(reason) = failure {
+                link.last_failure = Some(Failure { at, reason });
+            }
+        });
+    }
+
+    /// Writes the file in `state_dir`. A full disk must not end sessions, so a failure is only logged.
+    pub fn write_file(&self, state_dir: &Path) {
+        if let Ok(text) = serde_json::to_vec_pretty(&self.read())
+            && let Err(error) = private_file::write(&state_dir.join(STATUS_FILE), &text)
+        {
+            tracing::warn!(%error, "the status file could not be written");
+        }
+    }
+
+    /// Keeps the file in `state_dir` up to date until dropped; bursts of changes cost one write.
+    pub async fn keep_file(&self, state_dir: &Path) {
+        loop {
+            self.write_file(state_dir);
+            time::sleep(Duration::from_millis(200)).await;
+            self.changed.notified().await;
+        }
+    }
+}
+
+/// This machine's clock.
+pub fn machine_now() -> Timestamp {
+    Timestamp::from_system(SystemTime::now())
+}
+
+impl Status {
+    /// Whether at least one link is up.
+    pub fn is_up(&self) -> bool {
+        self.links.iter().any(|link| link.state == LinkState::Up)
+    }
+
+    /// A warning if this machine's clock is notably off.
+    pub fn clock_warning(&self) -> Option<String> {
+        let ahead = self.clock_ahead_ms?;
+        let by = Duration::from_millis(ahead.unsigned_abs());
+        (by >= NOTABLE_OFFSET).then(|| {
+            let direction = if ahead > 0 { "ahead of" } else { "behind" };
+            format!("this machine's clock is {} {direction} the gateway's", human(by))
+        })
+    }
+
+    /// The text for a person.
+    pub fn describe(&self, running: bool, now: Timestamp) -> String {
+        let mut text = String::new();
+        let run = if running {
+            format!("running, pid {}, for {}", self.pid, human(now.since(self.started_at)))
+        } else {
+            "not running; this is what it last said".to_owned()
+        };
+        let _ = writeln!(text, "connector  {}\nissuer     {}\nprocess    {run}", self.connector, self.issuer);
+        let _ = writeln!(
+            text,
+            "sessions   {} now, {} since the start, {} refused",
+            self.sessions_live, self.sessions_total, self.refused_total
+        );
+        for link in &self.links {
+            let state = match link.state {
+                LinkState::Connecting => "connecting",
+                LinkState::Up => "up",
+                LinkState::Draining => "draining",
+                LinkState::Stopped => "stopped",
+            };
+            let _ = writeln!(
+                text,
+                "link       {} slot {}: {state} for {}",
+                link.gateway,
+                link.slot,
+                human(now.since(link.since))
+            );
+            if let Some(failure) = &link.last_failure {
+                let _ = writeln!(text, "           {} ago: {}", human(now.since(failure.at)), failure.reason);
+            }
+        }
+        if let Some(refusal) = &self.last_refusal {
+            let _ = writeln!(text, "refused    {} ago: {}", human(now.since(refusal.at)), refusal.reason);
+        }
+        let allow = if self.allow.is_empty() { "nothing".to_owned() } else { self.allow.join(", ") };
+        let _ = writeln!(text, "allows     {allow}");
+        if let Some(warning) = self.clock_warning() {
+            let _ = writeln!(text, "warning    {warning}");
+        }
+        text
+    }
+}
+
+fn human(span: Duration) -> String {
+    let secs = span.as_secs();
+    match secs {
+        0..60 => format!("{secs} s"),
+        60..3_600 => format!("{} min {} s", secs / 60, secs % 60),
+        3_600..86_400 => format!("{} h {} min", secs / 3_600, secs % 3_600 / 60),
+        _ => format!("{} d {} h", secs / 86_400, secs % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Status {
+        Status {
+            connector: ConnectorId::mint(Timestamp::EPOCH, [1; 10]),
+            issuer: "https://gw.example".into(),
+            pid: 7,
+            started_at: Timestamp::EPOCH,
+            clock_ahead_ms: None,
+            links: vec![LinkStatus {
+                gateway: "https://gw.example".into(),
+                slot: 0,
+                state: LinkState::Connecting,
+                since: Timestamp::EPOCH,
+                last_failure: None,
+            }],
+            sessions_live: 0,
+            sessions_total: 0,
+            refused_total: 0,
+            last_refusal: None,
+            allow: vec![],
+        }
+    }
+
+    #[test]
+    fn the_reason_of_the_last_failure_outlives_the_recovery() {
+        let board = Board::new(status());
+        board.link(0, LinkState::Connecting, Some("connection refused".into()));
+        board.link(0, LinkState::Up, None);
+        let shown = board.read();
+        assert!(shown.is_up());
+        assert!(shown.describe(true, machine_now()).contains("connection refused"));
+    }
+
+    #[test]
+    fn f34_a_clock_that_is_off_is_told_with_the_offset() {
+        let off = Status { clock_ahead_ms: Some(-7_200_000), ..status() };
+        let warning = off.clock_warning().unwrap_or_default();
+        assert_eq!(warning, "this machine's clock is 2 h 0 min behind the gateway's");
+        assert_eq!(Status { clock_ahead_ms: Some(900), ..status() }.clock_warning(), None);
+    }
+}
