@@ -1,1 +1,36 @@
-//! Placeholder.
+//! The words of the REST API and of the tunnel's metadata: requests, replies, problems and declarative documents.
+//!
+//! Everything here is data that both ends read; behavior lives on either side. Every type refuses fields that it does not
+//! know, so a misspelled or smuggled member is an error and never silence. The words of connector enrolment live in
+//! `postern-token`, because a connector knows that crate and not this one.
+#![forbid(unsafe_code)]
+
+mod access;
+mod connectors;
+mod decisions;
+mod documents;
+mod labels;
+mod me;
+pub mod oauth;
+mod objects;
+mod plan;
+mod problem;
+mod sessions;
+mod time;
+pub mod tunnel;
+
+pub use access::{BootstrapRequest, IssueTokenRequest, IssuedToken, TokenKind, TokenView, UserSwitched};
+pub use connectors::{ConnectorState, ConnectorView, EnrolmentTokenReply, EnrolmentTokenRequest};
+pub use decisions::{DecisionView, DeterminingPolicy, ExplainRequest, Outcome};
+pub use documents::{
+    AbsentDocument, Action, ConditionsSpec, Day, Document, GrantDocument, GroupDocument, OutageSpec,
+    PolicyDocument, ResourceDocument, ResourceKind, Secret, SelectorSpec, ServiceAccountDocument,
+    SiteDocument, SubjectSpec, ThresholdDocument, UserDocument, WindowDocument,
+};
+pub use labels::Labels;
+pub use me::{HostKeyView, Me, MyResource, SignInView};
+pub use objects::{HostKeysRequest, List, Object, ObjectKind, ObjectRef};
+pub use plan::{ApplyRequest, Change, ChangeKind, FieldDiff, Plan};
+pub use problem::{Problem, ProblemCode};
+pub use sessions::{EndSessionReply, PrincipalKind, PrincipalView, SessionView};
+pub use time::Time;

@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The end-to-end harness: real gateways, connectors, clients, sshds and databases as processes, on ports from the kernel.
+//!
+//! A test names what it needs, the harness starts it and stops it by its own pid. Nothing here links the product: what a test
+//! sees is what a person sees — programs, files, bytes, HTTP. `cargo xtask` builds its demo on the same library.
+#![forbid(unsafe_code)]
+
+pub mod curl;
+pub mod postgres;
+mod process;
+mod scratch;
+mod sshd;
+pub mod target;
+pub mod tools;
+mod wait;
+
+pub use postgres::Postgres;
+pub use process::{Process, Signal};
+pub use scratch::{Scratch, scenario};
+pub use sshd::Sshd;
+pub use target::Target;
+pub use wait::{eventually, free_port, until};

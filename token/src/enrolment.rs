@@ -4,6 +4,7 @@ use crate::{
     b64,
     opaque::{Opaque, OpaqueKind},
 };
+use postern_ids::{ConnectorId, Name};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -26,6 +27,41 @@ pub struct EnrolmentToken {
     pub ca_sha256: Option<[u8; 32]>,
     /// What the gateway knows the hash of.
     pub secret: Opaque,
+}
+
+/// What a connector sends to be enrolled: `POST /api/v1/enroll`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrollRequest {
+    /// The secret of the enrolment token.
+    pub secret: String,
+    /// The connector's own Ed25519 public key, as a JSON Web Key.
+    pub public_key: serde_json::Value,
+    /// The name to register under; the gateway makes one up when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+}
+
+impl fmt::Debug for EnrollRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnrollRequest").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What an enrolled connector has to keep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrollReply {
+    /// Who the connector is from now on.
+    pub connector: ConnectorId,
+    /// The name it got.
+    pub name: Name,
+    /// The name of the site it serves.
+    pub site: Name,
+    /// The gateway's issuer URL: issuer of its grants and audience of dials.
+    pub issuer: String,
+    /// The Ed25519 keys that grants are signed with, as JSON Web Keys.
+    pub grant_keys: Vec<serde_json::Value>,
 }
 
 #[derive(Serialize, Deserialize)]

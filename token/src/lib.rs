@@ -18,7 +18,7 @@ mod rejected;
 mod strict;
 
 pub use claims::{AccessClaims, DialClaims, GrantClaims, TicketClaims};
-pub use enrolment::{EnrolmentToken, EnrolmentTokenError};
+pub use enrolment::{EnrollReply, EnrollRequest, EnrolmentToken, EnrolmentTokenError};
 pub use jws::{Expect, SKEW, TOKEN_MAX_BYTES, Verified};
 pub use key::{Alg, KeyError, SigningKey, VerifyingKey};
 pub use keyset::{KeySet, KidTaken};

@@ -1,1 +1,15 @@
-//! Placeholder.
+//! The tunnel protocol as a state machine: frames, lanes, credit, fairness, heartbeat and resumable streams.
+//!
+//! `docs/protocol.md` specifies every byte. Nothing here knows a clock, a socket, WebSocket, tokio, a user or a policy:
+//! time is an argument, bytes come in through `handle_*` and leave through `poll_*`.
+#![forbid(unsafe_code)]
+
+pub mod frame;
+pub mod link;
+pub mod stream;
+
+pub use frame::{LaneId, ResetClass};
+pub use link::{
+    Budget, Churn, Config, EndedBy, Event, Heartbeat, LaneGone, Limits, Link, LinkEnd, Open, OpenError,
+    Outcome, Read, Reset, Side, Transmit, Versions, WriteError,
+};

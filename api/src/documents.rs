@@ -1,0 +1,409 @@
+//! Declarative documents: what an administrator writes down, one `kind` each, referring to each other by name.
+
+use crate::{Labels, ObjectKind, Time};
+use postern_ids::Name;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One document of a declarative file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Document {
+    /// A private network.
+    Site(SiteDocument),
+    /// Something reachable at a site.
+    Resource(ResourceDocument),
+    /// A set of principals.
+    Group(GroupDocument),
+    /// A person.
+    User(UserDocument),
+    /// A program.
+    ServiceAccount(ServiceAccountDocument),
+    /// A rule in its simple form.
+    Grant(GrantDocument),
+    /// A rule as Cedar text.
+    Policy(PolicyDocument),
+    /// A calendar window.
+    Window(WindowDocument),
+    /// A named age.
+    Threshold(ThresholdDocument),
+    /// An object that must not exist.
+    Absent(AbsentDocument),
+}
+
+impl Document {
+    /// The kind of the object that this document is about.
+    pub fn kind(&self) -> ObjectKind {
+        match self {
+            Self::Site(_) => ObjectKind::Site,
+            Self::Resource(_) => ObjectKind::Resource,
+            Self::Group(_) => ObjectKind::Group,
+            Self::User(_) => ObjectKind::User,
+            Self::ServiceAccount(_) => ObjectKind::ServiceAccount,
+            Self::Grant(_) => ObjectKind::Grant,
+            Self::Policy(_) => ObjectKind::Policy,
+            Self::Window(_) => ObjectKind::Window,
+            Self::Threshold(_) => ObjectKind::Threshold,
+            Self::Absent(absent) => absent.object,
+        }
+    }
+
+    /// The name of the object that this document is about.
+    pub fn name(&self) -> &Name {
+        match self {
+            Self::Site(document) => &document.name,
+            Self::Resource(document) => &document.name,
+            Self::Group(document) => &document.name,
+            Self::User(document) => &document.name,
+            Self::ServiceAccount(document) => &document.name,
+            Self::Grant(document) => &document.name,
+            Self::Policy(document) => &document.name,
+            Self::Window(document) => &document.name,
+            Self::Threshold(document) => &document.name,
+            Self::Absent(document) => &document.name,
+        }
+    }
+}
+
+/// A private network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteDocument {
+    /// Its name.
+    pub name: Name,
+}
+
+/// What speaks at a resource's target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceKind {
+    /// A web application.
+    Http,
+    /// An SSH server.
+    Ssh,
+    /// Any other service over TCP.
+    Tcp,
+}
+
+/// Something reachable at a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceDocument {
+    /// Its name.
+    pub name: Name,
+    /// The site whose connectors reach it.
+    pub site: Name,
+    /// What speaks there.
+    #[serde(rename = "type")]
+    pub protocol: ResourceKind,
+    /// `host:port` as the site's connectors see it.
+    pub target: String,
+    /// Labels that rules can select by.
+    #[serde(default, skip_serializing_if = "labels_are_empty")]
+    pub labels: Labels,
+}
+
+fn labels_are_empty(labels: &Labels) -> bool {
+    labels.is_empty()
+}
+
+/// A set of principals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupDocument {
+    /// Its name.
+    pub name: Name,
+    /// The groups that this one is part of: a member of this group is a member of those.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<Name>,
+}
+
+/// A person with a local account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserDocument {
+    /// The name to sign in with.
+    pub name: Name,
+    /// What people call them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub display_name: String,
+    /// The groups they belong to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Name>,
+    /// Their password. Write-only: it is never shown again, and leaving it out changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// Whether they are locked out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+}
+
+/// A program that may hold tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceAccountDocument {
+    /// Its name.
+    pub name: Name,
+    /// The groups it belongs to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Name>,
+}
+
+/// Where a secret comes from. Files name an environment variable or another file; the command reads it and sends the value.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Secret {
+    /// The environment variable of the command that applies the file.
+    #[serde(rename = "fromEnv")]
+    FromEnv(String),
+    /// A file beside the one that is applied, or an absolute path.
+    #[serde(rename = "fromFile")]
+    FromFile(String),
+    /// The secret itself: on the wire only.
+    #[serde(rename = "value")]
+    Value(String),
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FromEnv(name) => write!(f, "FromEnv({name})"),
+            Self::FromFile(path) => write!(f, "FromFile({path})"),
+            Self::Value(_) => f.write_str("Value(…)"),
+        }
+    }
+}
+
+/// What can be done with a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Open a byte stream to it.
+    Connect,
+    /// Send requests to it.
+    Http,
+}
+
+/// A rule in its simple form: who may do what with which resources, when, until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantDocument {
+    /// Its name.
+    pub name: Name,
+    /// Who; any of these.
+    pub subjects: Vec<SubjectSpec>,
+    /// Which resources.
+    pub resources: SelectorSpec,
+    /// What; any of these.
+    pub actions: Vec<Action>,
+    /// What must hold as well.
+    #[serde(default, skip_serializing_if = "ConditionsSpec::is_empty")]
+    pub conditions: ConditionsSpec,
+    /// When the grant ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+}
+
+/// One subject of a grant: `{group: engineers}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SubjectSpec {
+    /// A person.
+    User(Name),
+    /// The members of a group.
+    Group(Name),
+    /// A program.
+    ServiceAccount(Name),
+}
+
+/// The resources of a grant: exactly one of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SelectorSpec {
+    /// These resources.
+    Names(Vec<Name>),
+    /// Resources with all of these labels.
+    Labels(Labels),
+    /// The resources of one site.
+    Site(Name),
+    /// Every resource (`all: true`).
+    All(bool),
+}
+
+/// What must hold for a grant to count; all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConditionsSpec {
+    /// One of these calendar windows is open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Name>,
+    /// The caller's address lies in one of these networks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_cidrs: Vec<String>,
+    /// The sign-in is younger than this threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_age: Option<Name>,
+}
+
+impl ConditionsSpec {
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A rule as Cedar text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyDocument {
+    /// Its name.
+    pub name: Name,
+    /// One or more Cedar policies.
+    pub text: String,
+    /// What happens while the store cannot be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage: Option<OutageSpec>,
+}
+
+/// What a policy does while the store cannot be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum OutageSpec {
+    /// It keeps its last word for this many seconds.
+    FailStatic(u64),
+    /// It also cuts live sessions.
+    FailClosed(bool),
+}
+
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Day {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
+}
+
+/// A calendar window: these days from this time to that, in this zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowDocument {
+    /// Its name.
+    pub name: Name,
+    /// An IANA time zone: `Europe/Paris`.
+    pub zone: String,
+    /// The days on which it opens.
+    pub days: Vec<Day>,
+    /// When it opens: `09:00`.
+    pub from: String,
+    /// When it closes: `17:30`; before `from` it closes on the next day.
+    pub to: String,
+}
+
+/// A named age.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdDocument {
+    /// Its name.
+    pub name: Name,
+    /// The age in seconds.
+    pub seconds: u64,
+}
+
+/// An object that must not exist: applying this deletes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AbsentDocument {
+    /// The kind of the object.
+    pub object: ObjectKind,
+    /// Its name.
+    pub name: Name,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "
+kind: site
+name: office
+---
+kind: resource
+name: bastion
+site: office
+type: ssh
+target: 127.0.0.1:22
+labels: {env: prod}
+---
+kind: group
+name: engineers
+---
+kind: user
+name: alice
+groups: [engineers]
+password: {fromEnv: ALICE_PASSWORD}
+---
+kind: grant
+name: engineers-reach-prod
+subjects: [{group: engineers}, {user: alice}]
+resources: {labels: {env: prod}}
+actions: [connect]
+conditions: {windows: [office-hours], source_cidrs: [10.0.0.0/8], sign_in_age: fresh}
+expires_at: 2027-01-01T00:00:00Z
+---
+kind: grant
+name: all
+subjects: [{service_account: ci}]
+resources: {all: true}
+actions: [connect]
+---
+kind: policy
+name: no-root
+text: forbid (principal, action, resource);
+outage: {fail_static: 3600}
+---
+kind: window
+name: office-hours
+zone: Europe/Paris
+days: [mon, fri]
+from: '09:00'
+to: '17:30'
+---
+kind: threshold
+name: fresh
+seconds: 900
+---
+kind: absent
+object: grant
+name: old
+";
+
+    #[test]
+    fn a_file_of_every_kind_of_document_is_read_and_survives_json() {
+        let documents: Vec<Document> = serde_saphyr::from_multiple(FILE).unwrap();
+        assert_eq!(documents.len(), 10);
+        let json = serde_json::to_string(&documents).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Document>>(&json).unwrap(), documents);
+    }
+
+    #[test]
+    fn a02_unknown_and_repeated_fields_are_refused() {
+        for bad in [
+            r#"{"kind":"site","name":"office","id":"sit_1"}"#,
+            r#"{"kind":"user","name":"eve","role":"owner"}"#,
+            r#"{"kind":"user","name":"eve","created_at":"2026-01-01T00:00:00Z"}"#,
+            r#"{"kind":"site","name":"office","name":"other"}"#,
+            r#"{"kind":"site","kind":"group","name":"office"}"#,
+            r#"{"kind":"resource","name":"r","site":"s","type":"ssh","target":"h:1","labels":{"a":"1","a":"2"}}"#,
+            r#"{"kind":"grant","name":"g","subjects":[{"group":"a","user":"b"}],"resources":{"all":true},"actions":[]}"#,
+        ] {
+            assert!(serde_json::from_str::<Document>(bad).is_err(), "{bad}");
+        }
+    }
+}

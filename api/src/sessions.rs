@@ -1,0 +1,74 @@
+//! Sessions as the API shows them.
+
+use crate::{ObjectRef, Time};
+use postern_ids::{DecisionId, Ended, SessionId};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// What kind of principal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrincipalKind {
+    /// A person.
+    User,
+    /// A program.
+    ServiceAccount,
+    /// Nobody in particular.
+    Anonymous,
+}
+
+/// A principal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrincipalView {
+    /// Which kind.
+    pub kind: PrincipalKind,
+    /// The id; empty for nobody in particular.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// The name, where it is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+}
+
+/// A session, live or over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub principal: PrincipalView,
+    /// What it reaches.
+    pub resource: ObjectRef,
+    /// The decision that allowed it.
+    pub decision: DecisionId,
+    /// The policy revision of that decision.
+    pub revision: u64,
+    /// The caller's address.
+    pub source: IpAddr,
+    /// When it began.
+    pub started_at: Time,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+    /// Bytes towards the target.
+    pub bytes_up: u64,
+    /// Bytes from the target.
+    pub bytes_down: u64,
+    /// Whether it lives on the gateway that answers.
+    pub live: bool,
+}
+
+/// The answer to ending a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndSessionReply {
+    /// The session.
+    pub session: SessionId,
+    /// Whether it lived until now.
+    pub was_live: bool,
+}

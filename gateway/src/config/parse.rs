@@ -1,0 +1,296 @@
+//! Settings become a `Config`, or a list of everything that is wrong with them.
+
+use super::{
+    CertificateFiles, Config, Limits, Listen, Log, LogFormat, Mistake, Mistakes, Mode, Origin, Settings,
+    StoreUrl, files,
+};
+use ipnet::IpNet;
+use std::{num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
+use url::Url;
+
+const STATE_DIR: &str = "/var/lib/postern";
+const LISTEN: &str = "[::]:443";
+const INTERNAL: &str = "127.0.0.1:9402";
+
+struct Reader<'a> {
+    settings: &'a Settings,
+    mistakes: Vec<Mistake>,
+}
+
+pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Config, Mistakes> {
+    let mut reader = Reader { settings, mistakes };
+    let public_url = reader.public_url();
+    let state_dir = reader.path("state_dir").unwrap_or_else(|| STATE_DIR.into());
+    let mode = reader.mode();
+    let certificate = reader.certificate(&mode);
+    let store = reader.store();
+    let master_key_file = reader.master_key_file(&store);
+    let address = reader.parsed("listen.address", LISTEN, "write an address and a port, such as [::]:443");
+    let internal =
+        reader.parsed("internal.address", INTERNAL, "write an address and a port, such as 127.0.0.1:9402");
+    let log = reader.log();
+    let limits = reader.limits();
+    let at_fault = !reader.mistakes.is_empty();
+    match (public_url, address, internal, mode, store, limits) {
+        (Some(public_url), Some(address), Some(internal), Some(mode), Some(store), Some(limits))
+            if !at_fault =>
+        {
+            let listen = Listen { address, mode };
+            Ok(Config {
+                public_url,
+                state_dir,
+                master_key_file,
+                listen,
+                internal,
+                certificate,
+                store,
+                log,
+                limits,
+            })
+        }
+        _ => Err(Mistakes(reader.mistakes)),
+    }
+}
+
+impl Reader<'_> {
+    fn text(&mut self, key: &str) -> Option<String> {
+        let entry = self.settings.entry(key)?;
+        match entry.items.as_slice() {
+            [one] => Some(one.clone()),
+            _ => {
+                let at = entry.at.clone();
+                self.wrong(at, format!("{key} takes one value"), "write one string");
+                None
+            }
+        }
+    }
+
+    fn at(&self, key: &str) -> Origin {
+        self.settings.entry(key).map_or(Origin::Nowhere, |entry| entry.at.clone())
+    }
+
+    fn wrong(&mut self, at: Origin, what: impl Into<String>, hint: impl Into<String>) {
+        self.mistakes.push(Mistake::new(at, what, hint));
+    }
+
+    fn path(&mut self, key: &str) -> Option<PathBuf> {
+        let text = self.text(key)?;
+        if text.is_empty() {
+            self.wrong(self.at(key), format!("{key} is empty"), "write a path, or remove the setting");
+            return None;
+        }
+        Some(text.into())
+    }
+
+    fn parsed<T: FromStr>(&mut self, key: &str, default: &str, hint: &str) -> Option<T>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let text = self.text(key).unwrap_or_else(|| default.to_owned());
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.wrong(self.at(key), format!("{key} = {text:?}: {error}"), hint);
+                None
+            }
+        }
+    }
+
+    fn public_url(&mut self) -> Option<Url> {
+        const HINT: &str = "write the URL that people use, such as https://postern.example.com";
+        let Some(text) = self.text("public_url") else {
+            self.wrong(Origin::Nowhere, "public_url is missing", HINT);
+            return None;
+        };
+        let at = self.at("public_url");
+        let url = match Url::parse(&text) {
+            Ok(url) => url,
+            Err(error) => {
+                self.wrong(at, format!("public_url = {text:?}: {error}"), HINT);
+                return None;
+            }
+        };
+        let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let anonymous = url.username().is_empty() && url.password().is_none();
+        if url.scheme() != "https" || url.host().is_none() || !plain || !anonymous {
+            self.wrong(at, format!("public_url = {text:?} is not a bare https URL"), HINT);
+            return None;
+        }
+        Some(url)
+    }
+
+    fn mode(&mut self) -> Option<Mode> {
+        let proxies = self.trusted_proxies();
+        let name = self.text("listen.mode").unwrap_or_else(|| "tls".to_owned());
+        let given = self.settings.entry("listen.trusted_proxies").is_some();
+        match (name.as_str(), proxies) {
+            ("tls", _) if given => {
+                let at = self.at("listen.trusted_proxies");
+                self.wrong(
+                    at,
+                    "listen.trusted_proxies has no effect in mode tls",
+                    "remove it, or choose another mode",
+                );
+                None
+            }
+            ("tls", _) => Some(Mode::Tls),
+            ("tls_proxy_v2" | "http_behind_proxy", proxies)
+                if !given || proxies.as_ref().is_some_and(Vec::is_empty) =>
+            {
+                self.wrong(
+                    self.at("listen.mode"),
+                    format!("listen.mode = {name:?} needs listen.trusted_proxies"),
+                    "list the networks of your proxies, such as [\"10.0.0.0/8\"]",
+                );
+                None
+            }
+            ("tls_proxy_v2", Some(proxies)) => Some(Mode::TlsProxyV2(proxies)),
+            ("http_behind_proxy", Some(proxies)) => Some(Mode::HttpBehindProxy(proxies)),
+            ("tls_proxy_v2" | "http_behind_proxy", None) => None,
+            (other, _) => {
+                let what = format!("listen.mode = {other:?} is unknown");
+                self.wrong(self.at("listen.mode"), what, "use tls, tls_proxy_v2 or http_behind_proxy");
+                None
+            }
+        }
+    }
+
+    fn trusted_proxies(&mut self) -> Option<Vec<IpNet>> {
+        let Some(entry) = self.settings.entry("listen.trusted_proxies") else { return Some(Vec::new()) };
+        let at = entry.at.clone();
+        let words: Vec<String> =
+            entry.items.iter().flat_map(|item| item.split(',')).map(|w| w.trim().to_owned()).collect();
+        let mut networks = Vec::new();
+        let mut all_good = true;
+        for word in words.iter().filter(|word| !word.is_empty()) {
+            match word.parse::<IpNet>().or_else(|_| word.parse::<std::net::IpAddr>().map(IpNet::from)) {
+                Ok(network) => networks.push(network),
+                Err(error) => {
+                    all_good = false;
+                    let what = format!("listen.trusted_proxies: {word:?}: {error}");
+                    self.wrong(at.clone(), what, "write networks such as \"10.0.0.0/8\"");
+                }
+            }
+        }
+        all_good.then_some(networks)
+    }
+
+    fn certificate(&mut self, mode: &Option<Mode>) -> Option<CertificateFiles> {
+        let (chain, key) = (self.path("tls.certificate"), self.path("tls.key"));
+        let (chain, key) = match (chain, key) {
+            (None, None) => return None,
+            (Some(chain), Some(key)) => (chain, key),
+            (Some(_), None) => {
+                self.wrong(
+                    self.at("tls.certificate"),
+                    "tls.certificate needs tls.key",
+                    "set both, or neither",
+                );
+                return None;
+            }
+            (None, Some(_)) => {
+                self.wrong(self.at("tls.key"), "tls.key needs tls.certificate", "set both, or neither");
+                return None;
+            }
+        };
+        if matches!(mode, Some(Mode::HttpBehindProxy(_))) {
+            let at = self.at("tls.certificate");
+            self.wrong(
+                at,
+                "tls.certificate has no effect in mode http_behind_proxy",
+                "remove it, or choose another mode",
+            );
+        }
+        if let Err(mistake) = files::check_secret_file(&key, "tls.key", self.at("tls.key")) {
+            self.mistakes.push(mistake);
+        }
+        Some(CertificateFiles { chain, key })
+    }
+
+    fn store(&mut self) -> Option<StoreUrl> {
+        let text = self.text("store.url").unwrap_or_else(|| "sqlite".to_owned());
+        if text == "sqlite" {
+            return Some(StoreUrl::Sqlite);
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Some(StoreUrl::Postgres(text));
+        }
+        // The text may hold a password, so it is not repeated.
+        self.wrong(
+            self.at("store.url"),
+            "store.url is neither sqlite nor a Postgres URL",
+            "write sqlite or postgres://…",
+        );
+        None
+    }
+
+    fn master_key_file(&mut self, store: &Option<StoreUrl>) -> Option<PathBuf> {
+        let path = self.path("master_key_file");
+        match (&path, store) {
+            (None, Some(StoreUrl::Postgres(_))) => self.wrong(
+                Origin::Nowhere,
+                "master_key_file is missing",
+                "a shared store needs a key file of yours: head -c 32 /dev/urandom > FILE; chmod 600 FILE",
+            ),
+            (Some(file), _) => {
+                if let Err(mistake) =
+                    files::check_secret_file(file, "master_key_file", self.at("master_key_file"))
+                {
+                    self.mistakes.push(mistake);
+                }
+            }
+            (None, _) => {}
+        }
+        path
+    }
+
+    fn log(&mut self) -> Log {
+        let level = self.text("log.level").unwrap_or_else(|| "info".to_owned());
+        if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&level) {
+            self.wrong(
+                self.at("log.level"),
+                format!("log.level = {level:?}: {error}"),
+                "use error, warn, info, debug or trace",
+            );
+        }
+        let format = match self.text("log.format").as_deref() {
+            None | Some("auto") => LogFormat::Auto,
+            Some("json") => LogFormat::Json,
+            Some("text") => LogFormat::Text,
+            Some(other) => {
+                self.wrong(
+                    self.at("log.format"),
+                    format!("log.format = {other:?} is unknown"),
+                    "use auto, json or text",
+                );
+                LogFormat::Auto
+            }
+        };
+        Log { format, level }
+    }
+
+    fn limits(&mut self) -> Option<Limits> {
+        let mut number = |key: &str, default: &str| {
+            self.parsed::<NonZeroU32>(key, default, "write a whole number above zero")
+        };
+        // Each is read before any is required, so that every mistake is told.
+        let connections = number("limits.connections", "65536");
+        let connections_per_ip = number("limits.connections_per_ip", "1024");
+        let connection_rate_per_ip = number("limits.connection_rate_per_ip", "200");
+        let connection_burst_per_ip = number("limits.connection_burst_per_ip", "1000");
+        let sessions_per_principal = number("limits.sessions_per_principal", "256");
+        let opens_per_second = number("limits.opens_per_second", "200");
+        let opens_burst = number("limits.opens_burst", "400");
+        let drain = number("limits.drain_seconds", "30");
+        Some(Limits {
+            connections: connections?,
+            connections_per_ip: connections_per_ip?,
+            connection_rate_per_ip: connection_rate_per_ip?,
+            connection_burst_per_ip: connection_burst_per_ip?,
+            sessions_per_principal: sessions_per_principal?,
+            opens_per_second: opens_per_second?,
+            opens_burst: opens_burst?,
+            drain: Duration::from_secs(drain?.get().into()),
+        })
+    }
+}

@@ -1,0 +1,127 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use std::{fs, os::unix::fs::PermissionsExt};
+
+fn write(dir: &tempfile::TempDir, name: &str, text: &str, mode: u32) -> PathBuf {
+    let path = dir.path().join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    path
+}
+
+fn load(text: &str) -> Result<Config, Mistakes> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(&dir, "gateway.toml", text, 0o600);
+    Config::load(Some(&path), [], &[])
+}
+
+#[test]
+fn a_minimal_configuration_needs_only_the_public_url() {
+    let config = load("public_url = \"https://postern.example.com\"").unwrap();
+    assert_eq!(config.listen.mode, Mode::Tls);
+    assert_eq!(config.store, StoreUrl::Sqlite);
+    assert_eq!(config.master_key_path(), PathBuf::from("/var/lib/postern/master.key"));
+}
+
+#[test]
+fn every_mistake_is_reported_with_its_line_and_a_hint() {
+    let text = "public_url = \"http://x\"\n[listen]\naddress = \"nowhere\"\nmode = \"tsl\"\n[limits]\nopens_burst = 0\n";
+    let Mistakes(mistakes) = load(text).unwrap_err();
+    let lines: Vec<usize> = mistakes
+        .iter()
+        .filter_map(|m| if let Origin::File { line, .. } = m.at { Some(line) } else { None })
+        .collect();
+    assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+    assert!([1, 3, 4, 6].iter().all(|line| lines.contains(line)), "{lines:?}");
+    assert!(mistakes.iter().all(|m| !m.hint.is_empty()));
+}
+
+#[test]
+fn l06_an_unknown_key_is_refused_and_the_nearest_is_named() {
+    let Mistakes(mistakes) =
+        load("public_url = \"https://a.example\"\nstate_dri = \"/x\"\n[tsl]\nkey = \"k\"").unwrap_err();
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+    assert!(mistakes.iter().any(|m| m.hint.contains("state_dir")), "{mistakes:?}");
+}
+
+#[test]
+fn l06_an_unknown_environment_variable_is_refused_and_a_known_one_wins_over_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(&dir, "g.toml", "public_url = \"https://a.example\"", 0o600);
+    let env = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
+    let config = Config::load(Some(&path), env("POSTERN_PUBLIC_URL", "https://b.example"), &[]).unwrap();
+    assert_eq!(config.public_url.as_str(), "https://b.example/");
+    let config = Config::load(Some(&path), env("POSTERN_LISTEN__ADDRESS", "127.0.0.1:0"), &[]).unwrap();
+    assert_eq!(config.listen.address.port(), 0);
+    assert!(Config::load(Some(&path), env("POSTERN_LISTEN__ADRESS", "127.0.0.1:0"), &[]).is_err());
+    let flags = [("--public-url", "public_url", "https://c.example")];
+    let config = Config::load(Some(&path), env("POSTERN_PUBLIC_URL", "https://b.example"), &flags).unwrap();
+    assert_eq!(config.public_url.as_str(), "https://c.example/");
+}
+
+#[test]
+fn l06_a_readable_configuration_with_a_password_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = write(&dir, "master.key", "0123456789abcdef0123456789abcdef", 0o600);
+    let text = format!(
+        "public_url = \"https://a.example\"\nmaster_key_file = {key:?}\n[store]\nurl = \"postgres://u:p@h/d\""
+    );
+    let open = write(&dir, "open.toml", &text, 0o644);
+    let error = Config::load(Some(&open), [], &[]).unwrap_err().to_string();
+    assert!(error.contains("chmod 600") && !error.contains("u:p"), "{error}");
+    let closed = write(&dir, "closed.toml", &text, 0o640);
+    Config::load(Some(&closed), [], &[]).unwrap();
+}
+
+#[test]
+fn l06_a_configuration_that_others_may_change_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(&dir, "g.toml", "public_url = \"https://a.example\"", 0o666);
+    assert!(Config::load(Some(&path), [], &[]).is_err());
+}
+
+#[test]
+fn l06_a_readable_master_key_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = write(&dir, "master.key", "0123456789abcdef0123456789abcdef", 0o644);
+    let text = format!("public_url = \"https://a.example\"\nmaster_key_file = {key:?}");
+    let path = write(&dir, "g.toml", &text, 0o600);
+    let error = Config::load(Some(&path), [], &[]).unwrap_err().to_string();
+    assert!(error.contains("g.toml:2") && error.contains("chmod 600"), "{error}");
+}
+
+#[test]
+fn l06_a_state_directory_behind_a_symbolic_link_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+    assert!(prepare_state_dir(&link).unwrap_err().what.contains("symbolic link"));
+    let open = dir.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(prepare_state_dir(&open).unwrap_err().hint.contains("chmod 700"));
+    let made = dir.path().join("made");
+    prepare_state_dir(&made).unwrap();
+    assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
+    prepare_state_dir(&made).unwrap();
+}
+
+#[test]
+fn a_mode_behind_proxies_needs_the_proxies_named() {
+    let base = "public_url = \"https://a.example\"\n[listen]\nmode = \"tls_proxy_v2\"\n";
+    assert!(load(base).is_err());
+    assert!(load(&format!("{base}trusted_proxies = []")).is_err());
+    assert!(load(&format!("{base}trusted_proxies = [\"nonsense\"]")).is_err());
+    let config = load(&format!("{base}trusted_proxies = [\"10.0.0.0/8\", \"::1\"]")).unwrap();
+    assert!(matches!(config.listen.mode, Mode::TlsProxyV2(networks) if networks.len() == 2));
+    // In mode tls the list would be ignored in silence.
+    assert!(
+        load("public_url = \"https://a.example\"\n[listen]\ntrusted_proxies = [\"10.0.0.0/8\"]").is_err()
+    );
+}
+
+#[test]
+fn the_password_of_the_store_shows_in_no_debug_output() {
+    assert!(!format!("{:?}", StoreUrl::Postgres("postgres://u:secret@h/d".into())).contains("secret"));
+}

@@ -1,0 +1,177 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use crate::tls::{Authority, Certificates, server_config};
+use axum::body::Body;
+use http::StatusCode;
+use rustls::pki_types::ServerName;
+use std::num::NonZeroU32;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
+
+#[derive(Clone)]
+struct Hello;
+
+impl Handler for Hello {
+    async fn handle(&self, request: Request<Incoming>, client: Client) -> Response<Body> {
+        if request.uri().path() == "/hold" {
+            std::future::pending::<()>().await;
+        }
+        let mut response = Response::new(Body::from(client.address.to_string()));
+        *response.status_mut() = StatusCode::OK;
+        response
+    }
+}
+
+struct Fixture {
+    address: SocketAddr,
+    connector: TlsConnector,
+    lifecycle: Lifecycle,
+}
+
+fn limits(per_ip: u32) -> Arc<ConnectionLimits> {
+    let n = |value| NonZeroU32::new(value).unwrap();
+    ConnectionLimits::new(&crate::config::Limits {
+        connections: n(1_000),
+        connections_per_ip: n(per_ip),
+        connection_rate_per_ip: n(1_000),
+        connection_burst_per_ip: n(1_000),
+        sessions_per_principal: n(1),
+        opens_per_second: n(1),
+        opens_burst: n(1),
+        drain: Duration::ZERO,
+    })
+}
+
+fn start(mode: Mode, per_ip: u32) -> Fixture {
+    let authority = Authority::from_pkcs8(&Authority::generate_key().unwrap()).unwrap();
+    let now = postern_ids::Timestamp::from_system(std::time::SystemTime::now());
+    let leaf = authority.issue(&url::Host::Domain("gate.test".to_owned()), [1; 16], now).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(leaf.cert[1].clone()).unwrap();
+    let client =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    let short = Duration::from_millis(150);
+    let door = Door {
+        mode,
+        tls: server_config(Certificates::new(leaf)).unwrap(),
+        deadlines: Deadlines { proxy_header: short, tls: short, headers: short },
+        limits: limits(per_ip),
+    };
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (address, lifecycle) = (listener.local, Lifecycle::new());
+    lifecycle.spawn(listener.run(door, Hello, lifecycle.clone()));
+    Fixture { address, connector: TlsConnector::from(Arc::new(client)), lifecycle }
+}
+
+async fn get(io: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin), extra: &str) -> String {
+    let request = format!("GET / HTTP/1.1\r\nHost: gate.test\r\nConnection: close\r\n{extra}\r\n");
+    io.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = io.read_to_string(&mut answer).await;
+    answer
+}
+
+impl Fixture {
+    async fn tcp(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn get(&self) -> io::Result<String> {
+        let name = ServerName::try_from("gate.test").unwrap();
+        let mut tls = self.connector.connect(name, self.tcp().await).await?;
+        Ok(get(&mut tls, "").await)
+    }
+}
+
+/// Waits until the other side closed the connection; the test's own time limit is the harness's.
+async fn closed(mut io: impl AsyncReadExt + Unpin) {
+    let mut rest = Vec::new();
+    let _ = io.read_to_end(&mut rest).await;
+}
+
+#[tokio::test]
+async fn h16_stalled_peers_are_closed_and_delay_nobody() {
+    let fixture = start(Mode::Tls, 100);
+    let stalled_in_tls = fixture.tcp().await;
+    let name = ServerName::try_from("gate.test").unwrap();
+    let mut stalled_in_head = fixture.connector.connect(name, fixture.tcp().await).await.unwrap();
+    stalled_in_head.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+    assert!(fixture.get().await.unwrap().ends_with("127.0.0.1"));
+    closed(stalled_in_tls).await;
+    closed(stalled_in_head).await;
+}
+
+#[tokio::test]
+async fn h16_an_http2_peer_that_never_begins_is_closed() {
+    let mut fixture = start(Mode::Tls, 100);
+    let mut config = fixture.connector.config().as_ref().clone();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    fixture.connector = TlsConnector::from(Arc::new(config));
+    let name = ServerName::try_from("gate.test").unwrap();
+    closed(fixture.connector.connect(name, fixture.tcp().await).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn r02_a_connection_above_the_limit_is_closed_at_once_and_its_place_comes_back() {
+    let fixture = start(Mode::Tls, 1);
+    let held = fixture.tcp().await;
+    closed(fixture.tcp().await).await;
+    closed(held).await;
+    // The place is given back by the task that just ended; asking again is how a client would find out.
+    while fixture.get().await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_listener_accepts_nobody() {
+    let fixture = start(Mode::Tls, 100);
+    fixture.lifecycle.stop();
+    assert!(fixture.lifecycle.kill(Duration::from_secs(5)).await);
+    assert!(TcpStream::connect(fixture.address).await.is_err());
+}
+
+#[tokio::test]
+async fn behind_a_proxy_the_client_is_whom_the_trusted_proxy_names() {
+    let proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let fixture = start(Mode::HttpBehindProxy(proxies.clone()), 100);
+    let answer = get(&mut fixture.tcp().await, "X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n").await;
+    assert!(answer.ends_with("192.0.2.7"), "{answer}");
+
+    let fixture = start(Mode::TlsProxyV2(proxies), 100);
+    let mut tcp = fixture.tcp().await;
+    tcp.write_all(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x07\x0a\x00\x00\x01\x10\x00\x01\xbb")
+        .await
+        .unwrap();
+    let mut tls = fixture.connector.connect(ServerName::try_from("gate.test").unwrap(), tcp).await.unwrap();
+    assert!(get(&mut tls, "").await.ends_with("192.0.2.7"));
+}
+
+#[tokio::test]
+async fn r02_a_client_above_its_limit_behind_a_proxy_is_told_when_to_come_back() {
+    let fixture = start(Mode::HttpBehindProxy(vec!["127.0.0.0/8".parse().unwrap()]), 1);
+    let mut holder = fixture.tcp().await;
+    holder
+        .write_all(b"GET /hold HTTP/1.1\r\nHost: gate.test\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n")
+        .await
+        .unwrap();
+    loop {
+        let answer = get(&mut fixture.tcp().await, "X-Forwarded-For: 192.0.2.7\r\n").await;
+        if answer.contains("429") {
+            assert!(answer.to_lowercase().contains("retry-after: "), "{answer}");
+            break;
+        }
+    }
+    assert!(get(&mut fixture.tcp().await, "X-Forwarded-For: 192.0.2.8\r\n").await.contains("200"));
+}
+
+#[tokio::test]
+async fn a_peer_that_is_no_trusted_proxy_is_closed() {
+    let fixture = start(Mode::HttpBehindProxy(vec!["192.0.2.0/24".parse().unwrap()]), 100);
+    closed(fixture.tcp().await).await;
+}

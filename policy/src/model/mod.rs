@@ -1,0 +1,15 @@
+//! The data that rules speak about and that rules are made of: what the store loads and the API edits.
+
+mod calendar;
+mod people;
+mod place;
+mod rule;
+mod settings;
+
+pub use calendar::{Threshold, Weekday, Window};
+pub use people::{Credential, Group, Principal, PrincipalId, PrincipalKind, SignIn, TokenFacts};
+pub use place::{
+    Connector, ConnectorState, HostKey, HostKeyState, Resource, ResourceKind, Site, Target, TargetError,
+};
+pub use rule::{ActionKind, Conditions, Grant, Outage, PolicyText, Selector, Subject, SubjectError};
+pub use settings::Settings;

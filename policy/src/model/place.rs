@@ -1,0 +1,240 @@
+//! What can be reached, where it is, and who carries the bytes there.
+
+use postern_ids::{ConnectorId, LabelKey, LabelValue, Name, ResourceId, SiteId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+
+/// One private network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// Which site.
+    pub id: SiteId,
+    /// Its name, unique among sites.
+    pub name: Name,
+}
+
+/// Whether a connector may still dial in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectorState {
+    /// It serves its site.
+    Active,
+    /// It was told to go and never comes back under this id.
+    Revoked,
+}
+
+/// One agent of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connector {
+    /// Which connector.
+    pub id: ConnectorId,
+    /// The only site it serves (D11).
+    pub site: SiteId,
+    /// Its name, unique among connectors.
+    pub name: Name,
+    /// The Ed25519 key it proves on every dial.
+    pub public_key: [u8; 32],
+    /// Whether it may dial in.
+    pub state: ConnectorState,
+    /// Removed by itself some time after it went offline (containers).
+    #[serde(default)]
+    pub ephemeral: bool,
+}
+
+/// What is spoken at a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceKind {
+    /// A web application.
+    Http,
+    /// An SSH server.
+    Ssh,
+    /// Any other TCP service.
+    Tcp,
+}
+
+impl ResourceKind {
+    /// The word used in rules, JSON and logs.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Ssh => "ssh",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// Whether an administrator vouched for a host key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostKeyState {
+    /// Seen at the first probe; nobody has looked at it.
+    Learned,
+    /// An administrator confirmed it.
+    Confirmed,
+}
+
+/// A public host key of an SSH resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostKey {
+    /// `type base64`, as in a known-hosts line.
+    pub key: String,
+    /// Whether anybody vouched for it.
+    pub state: HostKeyState,
+}
+
+/// Something reachable at a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    /// Which resource.
+    pub id: ResourceId,
+    /// Its name, unique among resources.
+    pub name: Name,
+    /// The network it lies in.
+    pub site: SiteId,
+    /// What is spoken there.
+    pub kind: ResourceKind,
+    /// Where the connector dials to.
+    pub target: Target,
+    /// Free words that rules select by.
+    #[serde(default)]
+    pub labels: BTreeMap<LabelKey, LabelValue>,
+    /// Known host keys, for `ssh`.
+    #[serde(default)]
+    pub host_keys: Vec<HostKey>,
+}
+
+/// `host:port` inside a private network; the host is a name, an IPv4 address or an IPv6 address.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    host: Arc<str>,
+    port: u16,
+}
+
+/// Text that is not a [`Target`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not host:port: {why}")]
+pub struct TargetError {
+    text: String,
+    why: &'static str,
+}
+
+impl Target {
+    /// The longest host name that DNS can carry.
+    pub const HOST_MAX: usize = 253;
+
+    /// The host: a name or an address, without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, never 0.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
+        let port = match port.parse::<u16>() {
+            Ok(port) if port != 0 && port.to_string() == text[host.len() + 1..] => port,
+            _ => return Err("the port must be a number from 1 to 65535"),
+        };
+        let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(inner) => {
+                inner.parse::<std::net::Ipv6Addr>().map_err(|_| "not an IPv6 address")?.to_string()
+            }
+            None => Self::parse_name(host)?,
+        };
+        Ok(Self { host: host.into(), port })
+    }
+
+    fn parse_name(host: &str) -> Result<String, &'static str> {
+        if host.is_empty() || host.len() > Self::HOST_MAX {
+            return Err("the host must have 1 to 253 characters");
+        }
+        if !host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
+            return Err("the host must be a name, an IPv4 address or a bracketed IPv6 address");
+        }
+        if host.starts_with(['-', '.']) || host.ends_with('-') {
+            return Err("the host must start and end with a letter or a digit");
+        }
+        Ok(host.to_ascii_lowercase())
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        Self::parse(text).map_err(|why| TargetError { text: text.chars().take(80).collect(), why })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_survives_its_text_form() {
+        for text in ["10.0.0.5:22", "db.internal:5432", "[fd00::1]:443"] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+        assert_eq!("DB.Internal:1".parse::<Target>().unwrap().host(), "db.internal");
+    }
+
+    #[test]
+    fn text_that_is_not_exactly_host_and_port_is_refused() {
+        for bad in [
+            "",
+            "db",
+            "db:",
+            ":22",
+            "db:0",
+            "db:+22",
+            "db:022",
+            "db:65536",
+            "a b:1",
+            "fd00::1:22",
+            "[db]:1",
+            "-h:1",
+            "u@h:1",
+            "h/x:1",
+        ] {
+            assert!(bad.parse::<Target>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What the tests need on the machine beside Rust, and how it gets there.
+
+use anyhow::{Context, Result};
+use postern_tests::tools;
+use std::process::{Command, Stdio};
+
+/// A tool from outside, and the Debian package that brings it.
+struct Need {
+    tool: &'static str,
+    package: &'static str,
+}
+
+const FOR_THE_DEMO: &[Need] = &[
+    Need { tool: "ssh", package: "openssh-client" },
+    Need { tool: "ssh-keygen", package: "openssh-client" },
+    Need { tool: "sshd", package: "openssh-server" },
+    Need { tool: "curl", package: "curl" },
+];
+
+const FOR_THE_TESTS: &[Need] = &[
+    Need { tool: "scp", package: "openssh-client" },
+    Need { tool: "sftp", package: "openssh-client" },
+    Need { tool: "git", package: "git" },
+    Need { tool: "initdb", package: "postgresql" },
+    Need { tool: "postgres", package: "postgresql" },
+    Need { tool: "psql", package: "postgresql" },
+];
+
+/// Brings what the demo needs.
+pub(crate) fn ready_for_the_demo() -> Result<()> {
+    bring(FOR_THE_DEMO)
+}
+
+/// Brings what the tests need.
+pub(crate) fn ready_for_the_tests() -> Result<()> {
+    bring(FOR_THE_DEMO)?;
+    bring(FOR_THE_TESTS)
+}
+
+fn bring(needs: &[Need]) -> Result<()> {
+    let packages = missing(needs);
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    if !(tools::am_root() && tools::find("apt-get").is_some()) {
+        anyhow::bail!(
+            "missing on this machine: {list}. Install them first, on Debian with: apt-get install -y {list}"
+        );
+    }
+    eprintln!("installing with apt-get: {list}");
+    let update = apt(&["update", "-q"]);
+    if install(&packages).is_err() {
+        update.context("apt-get update")?;
+        install(&packages)?;
+    }
+    let still = missing(needs);
+    anyhow::ensure!(still.is_empty(), "installed, yet still missing: {}", still.join(" "));
+    Ok(())
+}
+
+fn missing(needs: &[Need]) -> Vec<&'static str> {
+    let mut packages: Vec<&'static str> =
+        needs.iter().filter(|need| tools::find(need.tool).is_none()).map(|need| need.package).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let mut arguments = vec!["install", "-y", "-q", "--no-install-recommends"];
+    arguments.extend(packages);
+    apt(&arguments)
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let status = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        // The packages bring services that must not start: the tests run their own, on ports of their own.
+        .env("RUNLEVEL", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .context("start apt-get")?;
+    anyhow::ensure!(status.success(), "apt-get {} ended with {status}", arguments.first().unwrap_or(&""));
+    Ok(())
+}
