@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The only SQL of the project: Postgres and SQLite behind one set of statements, the node's journal, the change feed.
+//!
+//! This crate knows what is stored and how it stays whole: transactions, versions, hash chains, seals. It must never know
+//! HTTP, tunnels, or who is connected. Time, ids and secrets come from the caller.
+
+mod change;
+mod credentials;
+mod db;
+mod error;
+mod feed;
+pub mod journal;
+mod kind;
+mod objects;
+mod open;
+mod principal;
+mod records;
+mod schema;
+mod seal;
+mod snapshot;
+
+pub use change::{Actor, Change, Revision};
+pub use credentials::{
+    AuthorizationCode, BootstrapError, CodeRedemption, ConnectorKey, DeviceAuthorization, DevicePoll, DeviceState,
+    EnrolError, EnrolmentToken, KeyKind, NewOwner, RefreshOutcome, RefreshToken, SecretHash, ServiceToken, SignIn,
+    SigningKey,
+};
+pub use error::{ChangeError, OpenError, StoreError};
+pub use feed::{ChangeFeed, Changed, Changes, Confirmed, News};
+pub use kind::Kind;
+pub use objects::{Expect, LocalAccount, Object, ServiceAccount, Stored, User, Version};
+pub use open::{Database, Store, StoreConfig};
+pub use records::{AuditEntry, AuditVerdict, DecisionEntry, SessionEntry, SessionFilter};
+pub use snapshot::SnapshotLoader;
