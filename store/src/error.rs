@@ -101,7 +101,9 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// The schema was made by a newer program.
-    #[error("the store has schema {found}, this program knows only up to {known}: run the newer program, or restore a backup")]
+    #[error(
+        "the store has schema {found}, this program knows only up to {known}: run the newer program, or restore a backup"
+    )]
     SchemaTooNew {
         /// The newest migration in the database.
         found: i64,

@@ -20,9 +20,9 @@ mod snapshot;
 
 pub use change::{Actor, Change, Revision};
 pub use credentials::{
-    AuthorizationCode, BootstrapError, CodeRedemption, ConnectorKey, DeviceAuthorization, DevicePoll, DeviceState,
-    EnrolError, EnrolmentToken, KeyKind, NewOwner, RefreshOutcome, RefreshToken, SecretHash, ServiceToken, SignIn,
-    SigningKey,
+    AuthorizationCode, BootstrapError, CodeRedemption, ConnectorKey, DeviceAuthorization, DevicePoll,
+    DeviceState, EnrolError, EnrolmentToken, KeyKind, NewOwner, RefreshOutcome, RefreshToken, SecretHash,
+    ServiceToken, SignIn, SigningKey,
 };
 pub use error::{ChangeError, OpenError, StoreError};
 pub use feed::{ChangeFeed, Changed, Changes, Confirmed, News};

@@ -34,13 +34,23 @@ impl Store {
     }
 
     /// Makes this the one bootstrap token. `false`, and nothing stored, when the store has its owner.
-    pub async fn issue_bootstrap_token(&self, hash: SecretHash, expires_at: Timestamp, now: Timestamp) -> Result<bool, ChangeError> {
+    pub async fn issue_bootstrap_token(
+        &self,
+        hash: SecretHash,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, ChangeError> {
         let _ = (hash, expires_at, now);
         todo!()
     }
 
     /// Spends the token and makes the owner in one transaction: of parallel calls exactly one wins.
-    pub async fn bootstrap(&self, hash: SecretHash, owner: &NewOwner, now: Timestamp) -> Result<Revision, BootstrapError> {
+    pub async fn bootstrap(
+        &self,
+        hash: SecretHash,
+        owner: &NewOwner,
+        now: Timestamp,
+    ) -> Result<Revision, BootstrapError> {
         let _ = (hash, owner, now);
         todo!()
     }

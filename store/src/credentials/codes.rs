@@ -47,7 +47,11 @@ impl Store {
     }
 
     /// Spends a code; of parallel calls exactly one gets it.
-    pub async fn redeem_authorization_code(&self, hash: SecretHash, now: Timestamp) -> Result<CodeRedemption, ChangeError> {
+    pub async fn redeem_authorization_code(
+        &self,
+        hash: SecretHash,
+        now: Timestamp,
+    ) -> Result<CodeRedemption, ChangeError> {
         let _ = (hash, now);
         todo!()
     }

@@ -65,13 +65,24 @@ impl Store {
     }
 
     /// The unexpired authorization with this user code.
-    pub async fn device_by_user_code(&self, user_code: &str, now: Timestamp) -> Result<Option<DeviceAuthorization>, StoreError> {
+    pub async fn device_by_user_code(
+        &self,
+        user_code: &str,
+        now: Timestamp,
+    ) -> Result<Option<DeviceAuthorization>, StoreError> {
         let _ = (user_code, now);
         todo!()
     }
 
     /// Approves a pending authorization. `false` when there is none, or it is answered already.
-    pub async fn approve_device(&self, user_code: &str, user: UserId, sign_in: SignInId, authenticated_at: Timestamp, now: Timestamp) -> Result<bool, ChangeError> {
+    pub async fn approve_device(
+        &self,
+        user_code: &str,
+        user: UserId,
+        sign_in: SignInId,
+        authenticated_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, ChangeError> {
         let _ = (user_code, user, sign_in, authenticated_at, now);
         todo!()
     }

@@ -45,7 +45,11 @@ pub enum EnrolError {
 
 impl Change {
     /// Stores an enrolment token.
-    pub async fn put_enrolment_token(&mut self, token: &EnrolmentToken, hash: SecretHash) -> Result<(), ChangeError> {
+    pub async fn put_enrolment_token(
+        &mut self,
+        token: &EnrolmentToken,
+        hash: SecretHash,
+    ) -> Result<(), ChangeError> {
         let _ = (token, hash);
         todo!()
     }
@@ -66,7 +70,12 @@ impl Store {
 
     /// Spends one use of the token and registers the connector, in one transaction. The same key presented again under
     /// the same token gets the connector it made before, so an answer lost on the way costs nothing.
-    pub async fn enroll(&self, hash: SecretHash, key: &ConnectorKey, now: Timestamp) -> Result<crate::Stored<postern_policy::model::Connector>, EnrolError> {
+    pub async fn enroll(
+        &self,
+        hash: SecretHash,
+        key: &ConnectorKey,
+        now: Timestamp,
+    ) -> Result<crate::Stored<postern_policy::model::Connector>, EnrolError> {
         let _ = (hash, key, now);
         todo!()
     }

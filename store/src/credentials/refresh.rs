@@ -44,19 +44,32 @@ pub enum RefreshOutcome {
 
 impl Store {
     /// Stores the first refresh token of a sign-in.
-    pub async fn issue_refresh_token(&self, sign_in: SignInId, token: &RefreshToken, now: Timestamp) -> Result<(), ChangeError> {
+    pub async fn issue_refresh_token(
+        &self,
+        sign_in: SignInId,
+        token: &RefreshToken,
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
         let _ = (sign_in, token, now);
         todo!()
     }
 
     /// Spends a refresh token and stores its successor, atomically: of any number of parallel calls exactly one rotates.
-    pub async fn rotate_refresh_token(&self, presented: SecretHash, successor: &RefreshToken, now: Timestamp) -> Result<RefreshOutcome, ChangeError> {
+    pub async fn rotate_refresh_token(
+        &self,
+        presented: SecretHash,
+        successor: &RefreshToken,
+        now: Timestamp,
+    ) -> Result<RefreshOutcome, ChangeError> {
         let _ = (presented, successor, now);
         todo!()
     }
 
     /// The sign-in of a refresh token, good or spent; for revocation by its holder.
-    pub async fn sign_in_of_refresh_token(&self, presented: SecretHash) -> Result<Option<SignInId>, ChangeError> {
+    pub async fn sign_in_of_refresh_token(
+        &self,
+        presented: SecretHash,
+    ) -> Result<Option<SignInId>, ChangeError> {
         let _ = presented;
         todo!()
     }

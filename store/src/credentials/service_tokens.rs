@@ -35,7 +35,11 @@ impl ServiceToken {
 
 impl Change {
     /// Stores a token of a service account.
-    pub async fn put_service_token(&mut self, token: &ServiceToken, hash: SecretHash) -> Result<(), ChangeError> {
+    pub async fn put_service_token(
+        &mut self,
+        token: &ServiceToken,
+        hash: SecretHash,
+    ) -> Result<(), ChangeError> {
         let _ = (token, hash);
         todo!()
     }
@@ -61,7 +65,10 @@ impl Store {
     }
 
     /// All tokens, or those of one account, newest first.
-    pub async fn service_tokens(&self, account: Option<ServiceAccountId>) -> Result<Vec<ServiceToken>, StoreError> {
+    pub async fn service_tokens(
+        &self,
+        account: Option<ServiceAccountId>,
+    ) -> Result<Vec<ServiceToken>, StoreError> {
         let _ = account;
         todo!()
     }

@@ -65,7 +65,13 @@ impl Store {
 
     /// Ends a sign-in for good and moves the revision, so that its live sessions are cut. Ending an ended one changes
     /// nothing.
-    pub async fn end_sign_in(&self, id: SignInId, reason: &str, by: &Actor, now: Timestamp) -> Result<Revision, ChangeError> {
+    pub async fn end_sign_in(
+        &self,
+        id: SignInId,
+        reason: &str,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Revision, ChangeError> {
         let _ = (id, reason, by, now);
         todo!()
     }

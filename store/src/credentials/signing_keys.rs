@@ -49,7 +49,12 @@ impl Store {
 
     /// Stores `candidate` if no key of its kind signs past `until`, and gives the unretired keys of that kind: gateways
     /// that rotate at the same time end up with the same key.
-    pub async fn rotate_signing_key(&self, candidate: &SigningKey, until: Timestamp, now: Timestamp) -> Result<Vec<SigningKey>, ChangeError> {
+    pub async fn rotate_signing_key(
+        &self,
+        candidate: &SigningKey,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<SigningKey>, ChangeError> {
         let _ = (candidate, until, now);
         todo!()
     }

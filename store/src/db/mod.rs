@@ -6,7 +6,8 @@ mod statement;
 
 pub(crate) use postgres::PgPools;
 pub(crate) use sqlite::SqlitePools;
-pub(crate) use statement::{DbError, bounded, execute, fetch_all, fetch_optional};
+pub use statement::DbError;
+pub(crate) use statement::{bounded, execute};
 
 use crate::StoreError;
 use sqlx::{Postgres, Sqlite, Transaction};
@@ -18,7 +19,7 @@ pub(crate) enum Pools {
 }
 
 /// One transaction.
-pub(crate) enum Tx {
+pub enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
@@ -29,7 +30,9 @@ impl Pools {
         let begun = match self {
             Self::Sqlite(pools) => bounded(pools.read.begin()).await.map(Tx::Sqlite),
             Self::Postgres(pools) => {
-                bounded(pools.main.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")).await.map(Tx::Postgres)
+                bounded(pools.main.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+                    .await
+                    .map(Tx::Postgres)
             }
         };
         Ok(begun?)

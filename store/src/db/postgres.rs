@@ -39,7 +39,8 @@ impl PgPools {
             .connect_with(options.clone());
         let main = bounded(main).await.map_err(|error: DbError| OpenError::Store(error.into()))?;
         // Its one connection is held for ever: it must not take a place in the main pool.
-        let listener = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_MAX).connect_lazy_with(options);
+        let listener =
+            PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_MAX).connect_lazy_with(options);
         Ok(Self { main, listener })
     }
 }

@@ -39,7 +39,8 @@ impl SqlitePools {
             .foreign_keys(true);
         let write = pool(1).connect_with(options.clone());
         let write = bounded(write).await.map_err(unusable)?;
-        let read = pool(READERS_MAX).connect_with(options.create_if_missing(false).pragma("query_only", "ON"));
+        let read =
+            pool(READERS_MAX).connect_with(options.create_if_missing(false).pragma("query_only", "ON"));
         let read = bounded(read).await.map_err(unusable)?;
         Ok(Self { write, read, _lock: lock })
     }

@@ -9,7 +9,7 @@ pub(crate) const STATEMENT_MAX: Duration = Duration::from_secs(4);
 
 /// What a statement can fail with.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DbError {
+pub enum DbError {
     #[error("no answer within {STATEMENT_MAX:?}")]
     Slow,
     #[error(transparent)]

@@ -25,9 +25,19 @@ pub trait Row: Serialize + DeserializeOwned + PartialEq {
     #[doc(hidden)]
     const DELETE: &'static str;
     #[doc(hidden)]
-    fn insert(&self, tx: &mut Tx, body: &str, now: Timestamp) -> impl Future<Output = Result<u64, DbError>> + Send;
+    fn insert(
+        &self,
+        tx: &mut Tx,
+        body: &str,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<u64, DbError>> + Send;
     #[doc(hidden)]
-    fn update(&self, tx: &mut Tx, body: &str, now: Timestamp) -> impl Future<Output = Result<u64, DbError>> + Send;
+    fn update(
+        &self,
+        tx: &mut Tx,
+        body: &str,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<u64, DbError>> + Send;
 }
 
 macro_rules! select {

@@ -6,7 +6,11 @@ use postern_policy::model::PrincipalId;
 
 impl Change {
     /// Makes exactly these the groups of a principal.
-    pub async fn set_groups_of(&mut self, principal: PrincipalId, groups: &[GroupId]) -> Result<(), ChangeError> {
+    pub async fn set_groups_of(
+        &mut self,
+        principal: PrincipalId,
+        groups: &[GroupId],
+    ) -> Result<(), ChangeError> {
         let _ = (principal, groups);
         todo!()
     }

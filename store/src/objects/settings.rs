@@ -12,7 +12,11 @@ impl Store {
 
 impl Change {
     /// Replaces the settings.
-    pub async fn put_settings(&mut self, settings: &Settings, expect: Expect) -> Result<Version, ChangeError> {
+    pub async fn put_settings(
+        &mut self,
+        settings: &Settings,
+        expect: Expect,
+    ) -> Result<Version, ChangeError> {
         let _ = (settings, expect);
         todo!()
     }

@@ -30,7 +30,15 @@ impl User {
 
     /// A local account.
     pub fn local(id: UserId, name: Name) -> Self {
-        Self { id, name, issuer: Self::LOCAL.into(), subject: id.to_string(), display_name: None, email: None, disabled: false }
+        Self {
+            id,
+            name,
+            issuer: Self::LOCAL.into(),
+            subject: id.to_string(),
+            display_name: None,
+            email: None,
+            disabled: false,
+        }
     }
 }
 

@@ -46,7 +46,12 @@ impl Store {
     }
 
     /// Records of a chain after a position, in order.
-    pub async fn audit_after(&self, chain: &str, sequence: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    pub async fn audit_after(
+        &self,
+        chain: &str,
+        sequence: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
         let _ = (chain, sequence, limit);
         todo!()
     }

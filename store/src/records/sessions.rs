@@ -45,7 +45,11 @@ pub struct SessionFilter {
 
 impl Store {
     /// Recorded sessions, newest first, at most 1,000.
-    pub async fn sessions(&self, filter: &SessionFilter, limit: u32) -> Result<Vec<SessionEntry>, StoreError> {
+    pub async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        limit: u32,
+    ) -> Result<Vec<SessionEntry>, StoreError> {
         let _ = (filter, limit);
         todo!()
     }

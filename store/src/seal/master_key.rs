@@ -119,8 +119,18 @@ mod tests {
     fn text_that_is_no_key_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("master.key");
-        for text in ["", "postern-master-key-v1:", "postern-master-key-v1:AAAA", "AAAA", "postern-master-key-v1:é"] {
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).unwrap().write_all(text.as_bytes()).unwrap();
+        for text in
+            ["", "postern-master-key-v1:", "postern-master-key-v1:AAAA", "AAAA", "postern-master-key-v1:é"]
+        {
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&path)
+                .unwrap()
+                .write_all(text.as_bytes())
+                .unwrap();
             assert!(matches!(read(&path), Err(MasterKeyError::Malformed { .. })), "{text:?}");
         }
     }
