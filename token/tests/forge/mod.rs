@@ -1,0 +1,150 @@
+//! Makes tokens of any header and payload, rightly signed unless asked otherwise.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use postern_ids::{ConnectorId, ResourceId, SessionId, SignInId, Timestamp, UserId};
+use postern_token::{
+    ACCESS_AUDIENCE, AccessClaims, Alg, Expect, GrantClaims, KeySet, Rejected, SigningKey, verify_access,
+    verify_grant,
+};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+pub(crate) const ISSUER: &str = "https://gw.example";
+
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub(crate) fn decode(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).unwrap()
+}
+
+pub(crate) fn access_claims() -> AccessClaims {
+    AccessClaims {
+        iss: ISSUER.to_owned(),
+        aud: ACCESS_AUDIENCE.to_owned(),
+        sub: UserId::mint(NOW, [1; 10]),
+        sid: SignInId::mint(NOW, [2; 10]),
+        client_id: "postern-cli".to_owned(),
+        auth_time: NOW.minus(Duration::from_secs(900)),
+        iat: NOW.minus(Duration::from_secs(900)),
+        nbf: NOW.minus(Duration::from_secs(900)),
+        exp: NOW.plus(Duration::from_secs(900)),
+        jti: "1".to_owned(),
+    }
+}
+
+fn connector() -> ConnectorId {
+    ConnectorId::mint(NOW, [3; 10])
+}
+
+fn grant_claims() -> GrantClaims {
+    GrantClaims {
+        iss: ISSUER.to_owned(),
+        aud: connector(),
+        session: SessionId::mint(NOW, [4; 10]),
+        resource: ResourceId::mint(NOW, [5; 10]),
+        resource_name: "db".to_owned(),
+        target_host: "10.0.0.5".to_owned(),
+        target_port: 5432,
+        principal: "usr".to_owned(),
+        cnf: Some([7; 32]),
+        iat: NOW,
+        nbf: NOW,
+        exp: NOW.plus(Duration::from_secs(60)),
+        jti: "1".to_owned(),
+    }
+}
+
+/// A key, a header and claims that verify as they are.
+pub(crate) struct Forge {
+    pub(crate) key: SigningKey,
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+}
+
+impl Forge {
+    /// Of an access token.
+    pub(crate) fn new() -> Self {
+        Self::of(Alg::Es256, "at+jwt", serde_json::to_value(access_claims()).unwrap())
+    }
+
+    /// Of a grant.
+    pub(crate) fn grant() -> Self {
+        Self::of(Alg::EdDsa, "postern-grant+jwt", serde_json::to_value(grant_claims()).unwrap())
+    }
+
+    fn of(alg: Alg, typ: &str, claims: Value) -> Self {
+        let key = SigningKey::generate(alg).unwrap();
+        let header = json!({"alg": alg.name(), "typ": typ, "kid": key.kid()});
+        Self { key, header: header.as_object().unwrap().clone(), claims: claims.as_object().unwrap().clone() }
+    }
+
+    pub(crate) fn claim(mut self, name: &str, value: Value) -> Self {
+        self.claims.insert(name.to_owned(), value);
+        self
+    }
+
+    pub(crate) fn header(&self) -> String {
+        Value::Object(self.header.clone()).to_string()
+    }
+
+    pub(crate) fn payload(&self) -> String {
+        Value::Object(self.claims.clone()).to_string()
+    }
+
+    pub(crate) fn token(&self) -> String {
+        self.signed(&self.header(), &self.payload())
+    }
+
+    pub(crate) fn signed(&self, header: &str, payload: &str) -> String {
+        let signed = format!("{}.{}", encode(header.as_bytes()), encode(payload.as_bytes()));
+        format!("{signed}.{}", encode(&self.key.sign(signed.as_bytes()).unwrap()))
+    }
+
+    pub(crate) fn with_header(&self, name: &str, value: Value) -> String {
+        let mut header = self.header.clone();
+        header.insert(name.to_owned(), value);
+        self.signed(&Value::Object(header).to_string(), &self.payload())
+    }
+
+    pub(crate) fn without_header(&self, name: &str) -> String {
+        let mut header = self.header.clone();
+        header.remove(name);
+        self.signed(&Value::Object(header).to_string(), &self.payload())
+    }
+
+    pub(crate) fn with_claim(&self, name: &str, value: Value) -> String {
+        let mut claims = self.claims.clone();
+        claims.insert(name.to_owned(), value);
+        self.signed(&self.header(), &Value::Object(claims).to_string())
+    }
+
+    pub(crate) fn without_claim(&self, name: &str) -> String {
+        let mut claims = self.claims.clone();
+        claims.remove(name);
+        self.signed(&self.header(), &Value::Object(claims).to_string())
+    }
+
+    /// A token of another algorithm's name, "signed" with a MAC over `secret`.
+    pub(crate) fn mac(&self, alg: &str, secret: &[u8]) -> String {
+        let mut header = self.header.clone();
+        header.insert("alg".to_owned(), json!(alg));
+        let header = Value::Object(header).to_string();
+        let signed = format!("{}.{}", encode(header.as_bytes()), encode(self.payload().as_bytes()));
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+        format!("{signed}.{}", encode(aws_lc_rs::hmac::sign(&key, signed.as_bytes()).as_ref()))
+    }
+
+    pub(crate) fn access(&self, token: &str) -> Result<(), Rejected> {
+        let keys = KeySet::of(ISSUER, [self.key.verifying().clone()]);
+        verify_access(token, &keys, Expect { issuer: ISSUER, audience: ACCESS_AUDIENCE }, NOW).map(drop)
+    }
+
+    pub(crate) fn grant_verdict(&self, token: &str) -> Result<(), Rejected> {
+        let keys = KeySet::of(ISSUER, [self.key.verifying().clone()]);
+        let audience = connector().to_string();
+        verify_grant(token, &keys, Expect { issuer: ISSUER, audience: &audience }, NOW).map(drop)
+    }
+}
