@@ -1,8 +1,9 @@
 //! The server's half of the upgrade, and a link on an upgraded connection.
 
-use crate::{Incoming, Link, LinkConfig};
+use crate::{Incoming, Link, LinkConfig, link};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use postern_tunnel_proto::Side;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -79,12 +80,14 @@ fn is_key(key: &HeaderValue) -> bool {
 
 /// Runs a link, as the accepting side, on a connection that was answered with 101. `read_ahead` is what was already
 /// read beyond the request. The driver is a task of the current runtime and ends with the link.
-#[expect(clippy::todo, clippy::needless_pass_by_value, reason = "signatures ahead of the driver")]
-pub fn accept<S>(_stream: S, _read_ahead: Bytes, _config: LinkConfig) -> (Link, Incoming)
+///
+/// The connection is best given as it is (no boxed trait object): messages are written with vectored writes. Its socket
+/// should have been given to [`tune_socket`](crate::tune_socket), its TLS to [`tls::tune`](crate::tls::tune).
+pub fn accept<S>(stream: S, read_ahead: Bytes, config: LinkConfig) -> (Link, Incoming)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    todo!()
+    link::start(stream, read_ahead, Side::Acceptor, config)
 }
 
 #[cfg(test)]

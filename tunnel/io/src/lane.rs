@@ -1,47 +1,221 @@
 //! A lane as a byte stream.
 
-use bytes::Bytes;
+use crate::{
+    driver::now,
+    shared::{LaneEnd, Shared, State},
+};
+use bytes::{Buf, Bytes};
+use postern_ids::Ended;
+use postern_tunnel_proto::{LaneId, Read, Reset, ResetClass, WriteError};
 use std::{
+    future::poll_fn,
     io,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// The most that one call moves; a frame's payload is no longer.
+pub(crate) const CHUNK_MAX: usize = 64 * 1024;
 
 /// One flow-controlled two-way channel of a link. `shutdown` closes our direction only; dropping a lane that has not
 /// finished both ways resets it.
 #[derive(Debug)]
-pub struct Lane;
+pub struct Lane {
+    shared: Arc<Shared>,
+    id: LaneId,
+    /// Bytes of the last chunk that `AsyncRead` has not handed out.
+    rest: Bytes,
+}
 
-#[expect(clippy::todo, reason = "signatures ahead of the driver")]
 impl Lane {
+    pub(crate) fn new(shared: Arc<Shared>, id: LaneId) -> Self {
+        Self { shared, id, rest: Bytes::new() }
+    }
+
     /// Ends both directions at once with this code.
-    pub fn reset(self, _code: u16) {
-        todo!()
+    pub fn reset(self, code: u16) {
+        self.cut(code);
     }
 
-    /// The next bytes from the peer, without a copy; `None` after its end of stream.
-    pub async fn read_chunk(&mut self, _max: usize) -> io::Result<Option<Bytes>> {
-        todo!()
+    /// Ends both directions at once with this code and keeps the handle.
+    pub(crate) fn cut(&self, code: u16) {
+        self.shared.act(|state| state.machine.reset(self.id, Reset { code, class: ResetClass::End }));
     }
 
-    /// Sends all of `chunk` without a copy, waiting for credit.
-    pub async fn write_chunk(&mut self, _chunk: Bytes) -> io::Result<()> {
-        todo!()
+    /// The next bytes from the peer, at most `max` and without a copy; `None` after its end of stream.
+    pub async fn read_chunk(&mut self, max: usize) -> io::Result<Option<Bytes>> {
+        let chunk = if self.rest.is_empty() {
+            poll_fn(|cx| self.poll_chunk(cx, 0, max)).await.map_err(io_error)?
+        } else {
+            Some(self.rest.split_to(max.min(self.rest.len())))
+        };
+        if let Some(chunk) = &chunk {
+            self.consume(chunk.len());
+        }
+        Ok(chunk)
+    }
+
+    /// Sends all of `chunk` without a copy, waiting for room.
+    pub async fn write_chunk(&mut self, mut chunk: Bytes) -> io::Result<()> {
+        poll_fn(|cx| self.poll_send(cx, &mut chunk)).await.map_err(io_error)
+    }
+
+    /// Gives `consumed` bytes of earlier chunks back as credit, then takes the next chunk.
+    pub(crate) fn poll_chunk(
+        &mut self,
+        cx: &Context<'_>,
+        consumed: usize,
+        max: usize,
+    ) -> Poll<Result<Option<Bytes>, LaneEnd>> {
+        self.shared.act(|state| {
+            if consumed > 0 {
+                state.machine.consume(self.id, consumed, now());
+            }
+            match state.machine.read(self.id, max) {
+                Ok(Read::Chunk(chunk)) => Poll::Ready(Ok(Some(chunk))),
+                Ok(Read::Finished) => Poll::Ready(Ok(None)),
+                Ok(Read::Blocked) => match ended(state, self.id) {
+                    Some(end) => Poll::Ready(Err(end)),
+                    None => {
+                        register(state, self.id, cx, Direction::Read);
+                        Poll::Pending
+                    }
+                },
+                // A lane that finished both ways is gone; its end was read, or will be now.
+                Err(_) => match gone(state, self.id) {
+                    LaneEnd::Done => Poll::Ready(Ok(None)),
+                    end @ (LaneEnd::Reset(_) | LaneEnd::LinkLost) => Poll::Ready(Err(end)),
+                },
+            }
+        })
+    }
+
+    /// Gives bytes back as credit.
+    pub(crate) fn consume(&self, bytes: usize) {
+        self.shared.act(|state| state.machine.consume(self.id, bytes, now()));
+    }
+
+    /// Hands over what the lane takes of `chunk`; ready when it took all.
+    pub(crate) fn poll_send(&mut self, cx: &Context<'_>, chunk: &mut Bytes) -> Poll<Result<(), LaneEnd>> {
+        self.shared.act(|state| {
+            if let Some(end) = ended(state, self.id) {
+                return Poll::Ready(Err(end));
+            }
+            match state.machine.write(self.id, chunk) {
+                Ok(_) if chunk.is_empty() => Poll::Ready(Ok(())),
+                Ok(_) => {
+                    register(state, self.id, cx, Direction::Write);
+                    Poll::Pending
+                }
+                Err(WriteError::NotWritable) => Poll::Ready(Err(LaneEnd::Done)),
+                Err(WriteError::Gone) => Poll::Ready(Err(gone(state, self.id))),
+            }
+        })
+    }
+
+    /// Ends our direction after what was written.
+    pub(crate) fn finish(&self) -> Result<(), LaneEnd> {
+        self.shared.act(|state| match state.machine.finish(self.id) {
+            Ok(()) => Ok(()),
+            Err(_) => match gone(state, self.id) {
+                LaneEnd::Done => Ok(()),
+                end @ (LaneEnd::Reset(_) | LaneEnd::LinkLost) => Err(end),
+            },
+        })
+    }
+
+    /// Waits for the lane's end while neither reading nor writing does.
+    pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<LaneEnd> {
+        let mut state = self.shared.lock();
+        match ended(&state, self.id) {
+            Some(end) => Poll::Ready(end),
+            None => {
+                register(&mut state, self.id, cx, Direction::Read);
+                Poll::Pending
+            }
+        }
     }
 }
 
-#[expect(clippy::todo, reason = "signatures ahead of the driver")]
+#[derive(Clone, Copy)]
+enum Direction {
+    Read,
+    Write,
+}
+
+fn register(state: &mut State, lane: LaneId, cx: &Context<'_>, direction: Direction) {
+    let Some(slot) = state.lanes.get_mut(&lane) else { return };
+    let waker = match direction {
+        Direction::Read => &mut slot.reader,
+        Direction::Write => &mut slot.writer,
+    };
+    match waker {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *waker = Some(cx.waker().clone()),
+    }
+}
+
+/// The end of a lane that ended for good; one that finished is none until its bytes are read.
+fn ended(state: &State, lane: LaneId) -> Option<LaneEnd> {
+    state.lane_end(lane).filter(|end| *end != LaneEnd::Done)
+}
+
+/// The end of a lane that the machine no longer knows.
+fn gone(state: &State, lane: LaneId) -> LaneEnd {
+    state.lane_end(lane).unwrap_or(LaneEnd::Done)
+}
+
+fn io_error(end: LaneEnd) -> io::Error {
+    match end {
+        LaneEnd::Done => io::ErrorKind::BrokenPipe.into(),
+        LaneEnd::Reset(code) => io::Error::new(
+            io::ErrorKind::ConnectionReset,
+            match Ended::from_code(code) {
+                Some(ended) => ended.sentence().to_owned(),
+                None => format!("the stream was reset with code {code}"),
+            },
+        ),
+        LaneEnd::LinkLost => io::Error::new(io::ErrorKind::ConnectionAborted, "the link was lost"),
+    }
+}
+
 impl AsyncRead for Lane {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        todo!()
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.rest.is_empty() {
+            match ready!(self.poll_chunk(cx, 0, CHUNK_MAX)) {
+                Ok(Some(chunk)) => self.rest = chunk,
+                Ok(None) => return Poll::Ready(Ok(())),
+                Err(end) => return Poll::Ready(Err(io_error(end))),
+            }
+        }
+        let length = self.rest.len().min(out.remaining());
+        out.put_slice(&self.rest.copy_to_bytes(length));
+        self.consume(length);
+        Poll::Ready(Ok(()))
     }
 }
 
-#[expect(clippy::todo, reason = "signatures ahead of the driver")]
 impl AsyncWrite for Lane {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        todo!()
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        // One byte more than there is room: it is refused, and so asks for the wake-up.
+        let room = self.shared.lock().machine.writable(self.id);
+        let length = bytes.len().min(room.max(1)).min(CHUNK_MAX);
+        let mut chunk = Bytes::copy_from_slice(bytes.get(..length).unwrap_or_default());
+        match self.poll_send(cx, &mut chunk) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(length)),
+            Poll::Ready(Err(end)) => Poll::Ready(Err(io_error(end))),
+            Poll::Pending if chunk.len() < length => Poll::Ready(Ok(length - chunk.len())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -49,6 +223,15 @@ impl AsyncWrite for Lane {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        todo!()
+        Poll::Ready(self.finish().map_err(io_error))
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.shared.act(|state| {
+            state.lanes.remove(&self.id);
+            state.machine.reset(self.id, Reset { code: Ended::Lost.code(), class: ResetClass::End });
+        });
     }
 }

@@ -7,16 +7,21 @@
 mod accept;
 mod cut;
 mod dial;
+mod driver;
 mod forward;
 mod lane;
 mod link;
+mod pool;
+mod shared;
+mod socket;
 mod splice;
 pub mod tls;
 
 pub use accept::{SUBPROTOCOL, UpgradeRefused, accept, upgrade_response};
 pub use cut::Cut;
-pub use dial::{Challenge, Credentials, Dial, DialError, Proxy, Refused, dial};
+pub use dial::{Challenge, Credentials, Dial, DialError, Proxy, Refused, dial, tune_socket};
 pub use forward::{ForwardEnd, Forwarded, Side, forward};
 pub use lane::Lane;
-pub use link::{Blame, Event, Incoming, IncomingLane, Link, LinkConfig, LinkEnded, Open, OpenError, Opened};
+pub use link::{Blame, Event, Incoming, IncomingLane, Link, LinkConfig, LinkEnded, OpenError, Opened};
+pub use postern_tunnel_proto::{Budget, Churn, Heartbeat, Limits, Open};
 pub use splice::splice;

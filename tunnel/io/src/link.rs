@@ -1,43 +1,44 @@
 //! The handle to a link, and what its peer asks for.
 
-use crate::Lane;
+use crate::{
+    Lane, driver,
+    shared::{Shared, Unanswered},
+};
 use bytes::Bytes;
-use postern_ids::SessionId;
-use std::time::Duration;
+use postern_ids::{Ended, Refusal, SessionId};
+use postern_tunnel_proto::{
+    self as proto, Budget, Churn, Heartbeat, LaneId, Limits, Open, Reset, ResetClass, Side,
+};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-/// The limits of one link; the default is the documented one.
+/// The limits of one link; the default is the documented one. Clones share one budget.
 #[derive(Debug, Clone)]
 pub struct LinkConfig {
-    /// How many lanes the peer may have open at once; further ones are refused with `limit`.
-    pub peer_lanes_max: u32,
-    /// Silence after which a Ping is sent.
-    pub ping_after: Duration,
-    /// Silence after which the link is dead.
-    pub dead_after: Duration,
-    /// How long a write may make no progress before the link is dead.
-    pub stuck_after: Duration,
+    /// How much the link may hold.
+    pub limits: Limits,
+    /// How fast a dialer may open lanes; asked on the accepting side only.
+    pub churn: Option<Churn>,
+    /// When silence means something.
+    pub heartbeat: Heartbeat,
+    /// The buffered bytes of the whole process.
+    pub budget: Budget,
 }
 
 impl Default for LinkConfig {
     fn default() -> Self {
         Self {
-            peer_lanes_max: 16_384,
-            ping_after: Duration::from_secs(3),
-            dead_after: Duration::from_secs(9),
-            stuck_after: Duration::from_secs(30),
+            limits: Limits::default(),
+            churn: Some(Churn::default()),
+            heartbeat: Heartbeat::default(),
+            budget: Budget::default(),
         }
     }
-}
-
-/// What an opening lane carries.
-#[derive(Debug, Clone, Default)]
-pub struct Open {
-    /// Lanes of one flow share its part of the link.
-    pub flow: u64,
-    /// What the peer decides by.
-    pub metadata: Bytes,
-    /// First bytes of the stream, held by the peer until it accepts; at most 16 KiB.
-    pub early: Bytes,
 }
 
 /// An accepted lane.
@@ -60,11 +61,11 @@ pub enum OpenError {
         /// The peer's explanation.
         detail: Bytes,
     },
-    /// The link ended first, or its peer is going away.
+    /// The link ended, or is going away.
     #[error("the link ended before the lane was answered")]
     LinkLost,
-    /// The peer admits no more lanes on this link, or the request is larger than a frame.
-    #[error("the link admits no further lane")]
+    /// The peer admits no more lanes on this link, or the request is too long.
+    #[error("the link admits no such lane")]
     Limit,
 }
 
@@ -92,65 +93,206 @@ pub struct LinkEnded {
 
 /// The handle to one live link. Clones share it; the link lives until it is closed or lost, with or without handles.
 #[derive(Debug, Clone)]
-pub struct Link;
+pub struct Link {
+    shared: Arc<Shared>,
+}
 
-#[expect(clippy::todo, reason = "signatures ahead of the driver")]
+/// Runs a link on an upgraded connection. The driver is a task of the current runtime and ends with the link.
+pub(crate) fn start<S>(stream: S, read_ahead: Bytes, side: Side, config: LinkConfig) -> (Link, Incoming)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let LinkConfig { limits, churn, heartbeat, budget } = config;
+    let churn = match side {
+        Side::Dialer => None,
+        Side::Acceptor => churn,
+    };
+    let machine = proto::Config { limits, churn, heartbeat, budget, ..proto::Config::new(side) };
+    let shared = Shared::new(proto::Link::new(machine, driver::now()));
+    tokio::spawn(driver::drive(Arc::clone(&shared), stream, read_ahead, side));
+    (Link { shared: Arc::clone(&shared) }, Incoming { shared })
+}
+
 impl Link {
     /// Opens a lane and waits for the peer's answer. Dropping the future takes the request back.
-    pub async fn open(&self, _open: Open) -> Result<Opened, OpenError> {
-        todo!()
+    pub async fn open(&self, open: Open) -> Result<Opened, OpenError> {
+        let opening = Opening { shared: Arc::clone(&self.shared), lane: Some(self.request(open).await?) };
+        opening.answer().await
+    }
+
+    /// Asks for a lane as soon as the link is established.
+    async fn request(&self, open: Open) -> Result<LaneId, OpenError> {
+        loop {
+            let mut established = std::pin::pin!(self.shared.established.notified());
+            established.as_mut().enable();
+            let asked = self.shared.act(|state| {
+                let lane = state.machine.open(open.clone())?;
+                state.lanes.insert(lane, crate::shared::Slot::default());
+                Ok(lane)
+            });
+            match asked {
+                Ok(lane) => return Ok(lane),
+                Err(proto::OpenError::NotEstablished) => established.await,
+                Err(proto::OpenError::GoingAway | proto::OpenError::Closed) => {
+                    return Err(OpenError::LinkLost);
+                }
+                Err(proto::OpenError::LanesMax | proto::OpenError::TooLong) => return Err(OpenError::Limit),
+            }
+        }
     }
 
     /// Tells the peer to open no further lanes here; the open ones go on.
-    pub fn go_away(&self, _code: u16, _hint: &str) {
-        todo!()
+    pub fn go_away(&self, code: u16, hint: &str) {
+        self.shared.act(|state| state.machine.go_away(code, hint));
     }
 
     /// Ends the link with this close code; every lane on it is lost.
-    pub fn close(&self, _code: u16, _reason: &str) {
-        todo!()
+    pub fn close(&self, code: u16, reason: &str) {
+        self.shared.act(|state| state.machine.close(code, reason.to_owned()));
     }
 
     /// Waits for the link's end.
     pub async fn closed(&self) -> LinkEnded {
-        todo!()
+        loop {
+            let mut closed = std::pin::pin!(self.shared.closed.notified());
+            closed.as_mut().enable();
+            if let Some(ended) = self.ended() {
+                return ended;
+            }
+            closed.await;
+        }
+    }
+
+    /// How the link ended, if it has.
+    pub fn ended(&self) -> Option<LinkEnded> {
+        self.shared.lock().ended.clone()
     }
 
     /// Whether the link has ended.
     pub fn is_closed(&self) -> bool {
-        todo!()
+        self.shared.lock().ended.is_some()
+    }
+
+    /// Whether lanes can be opened: established, and neither side said that it goes away.
+    pub fn takes_lanes(&self) -> bool {
+        self.shared.lock().machine.takes_lanes()
     }
 
     /// Tells the peer to destroy everything it holds of this session.
-    pub fn kill(&self, _session: SessionId, _code: u16) {
-        todo!()
+    pub fn kill(&self, session: SessionId, code: u16) {
+        self.shared.act(|state| state.machine.kill(session, code));
     }
 
     /// How many lanes are open.
     pub fn lanes(&self) -> usize {
-        todo!()
+        self.shared.lock().machine.lanes()
     }
 
-    /// The last measured round trip.
+    /// The smallest round trip measured lately.
     pub fn rtt(&self) -> Option<Duration> {
-        todo!()
+        self.shared.lock().machine.rtt()
     }
 
-    /// Sends the list of held streams.
-    pub fn send_inventory(&self, _inventory: Bytes) {
-        todo!()
+    /// Sends a part of the list of held streams: whole entries, at most 64 KiB.
+    pub fn send_inventory(&self, entries: Bytes, last: bool) {
+        self.shared.act(|state| state.machine.inventory(entries, last));
+    }
+
+    /// Sends new grant keys, at most 64 KiB; opaque here.
+    pub fn send_keys(&self, keys: Bytes) {
+        self.shared.act(|state| state.machine.keys(keys));
     }
 }
 
-/// What the peer of a link asks for, in order.
-#[derive(Debug)]
-pub struct Incoming;
+/// A lane that waits for the peer's answer; dropped before it, the request is taken back.
+struct Opening {
+    shared: Arc<Shared>,
+    lane: Option<LaneId>,
+}
 
-#[expect(clippy::todo, reason = "signatures ahead of the driver")]
+impl Opening {
+    async fn answer(mut self) -> Result<Opened, OpenError> {
+        let metadata = poll_fn(|cx| self.poll_answer(cx)).await?;
+        let lane = self.lane.take().ok_or(OpenError::LinkLost)?;
+        Ok(Opened { lane: Lane::new(Arc::clone(&self.shared), lane), metadata })
+    }
+
+    fn poll_answer(&self, cx: &Context<'_>) -> Poll<Result<Bytes, OpenError>> {
+        let mut state = self.shared.lock();
+        let Some(slot) = self.lane.and_then(|lane| state.lanes.get_mut(&lane)) else {
+            return Poll::Ready(Err(OpenError::LinkLost));
+        };
+        if let Some(answer) = slot.answer.take() {
+            return Poll::Ready(answer);
+        }
+        if slot.end.is_some() {
+            return Poll::Ready(Err(OpenError::LinkLost));
+        }
+        slot.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some(lane) = self.lane {
+            self.shared.act(|state| {
+                state.lanes.remove(&lane);
+                state.machine.reset(lane, Reset { code: Ended::ClientLost.code(), class: ResetClass::End });
+            });
+        }
+    }
+}
+
+/// What the peer of a link asks for, in order. Dropped, every later lane is refused with `draining`.
+#[derive(Debug)]
+pub struct Incoming {
+    shared: Arc<Shared>,
+}
+
 impl Incoming {
     /// The next request; `None` when the link has ended.
     pub async fn next(&mut self) -> Option<Event> {
-        todo!()
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Event>> {
+        let mut state = self.shared.lock();
+        let was_full = state.news.len() >= crate::shared::NEWS_MAX;
+        let Some(request) = state.news.pop_front() else {
+            if state.ended.is_some() {
+                return Poll::Ready(None);
+            }
+            state.listener = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        // The driver stopped reading at the limit.
+        let driver = if was_full { state.driver.take() } else { None };
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        Poll::Ready(Some(match request {
+            Unanswered::Told(event) => event,
+            Unanswered::Open { lane, flow, metadata, early } => {
+                let pending = Pending { shared: Arc::clone(&self.shared), lane: Some(lane) };
+                Event::Open(IncomingLane { flow, metadata, early, pending })
+            }
+        }))
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        self.shared.act(|state| {
+            state.is_listening = false;
+            for request in std::mem::take(&mut state.news) {
+                if let Unanswered::Open { lane, .. } = request {
+                    state.lanes.remove(&lane);
+                    state.machine.refuse(lane, Refusal::Draining.code(), &[]);
+                }
+            }
+        });
     }
 }
 
@@ -163,11 +305,18 @@ pub enum Event {
     GoAway {
         /// Why.
         code: u16,
-        /// Where to go instead; for logs.
+        /// For people.
         hint: String,
     },
-    /// It lists the streams that it holds.
-    Inventory(Bytes),
+    /// It lists streams that it holds: whole entries.
+    Inventory {
+        /// The entries.
+        entries: Bytes,
+        /// No more parts follow.
+        last: bool,
+    },
+    /// It hands over new grant keys, signed by a pinned one; opaque here.
+    Keys(Bytes),
     /// It orders the end of a session.
     Kill {
         /// The session.
@@ -177,7 +326,7 @@ pub enum Event {
     },
 }
 
-/// A lane that waits for our answer. Dropping it refuses the lane.
+/// A lane that waits for our answer. Dropping it refuses the lane with `draining`.
 #[derive(Debug)]
 pub struct IncomingLane {
     /// The flow that the peer put it in.
@@ -186,17 +335,46 @@ pub struct IncomingLane {
     pub metadata: Bytes,
     /// First bytes of the stream: the accepter passes them on before anything it reads from the lane.
     pub early: Bytes,
+    pending: Pending,
 }
 
-#[expect(clippy::todo, reason = "signatures ahead of the driver")]
 impl IncomingLane {
-    /// Accepts the lane and answers with `metadata`.
-    pub fn accept(self, _metadata: Bytes) -> Lane {
-        todo!()
+    /// Accepts the lane and answers with `metadata`, at most 16 KiB. A lane that the peer took back meanwhile is given
+    /// all the same; it reads as reset.
+    pub fn accept(mut self, metadata: Bytes) -> Lane {
+        let lane = self.pending.lane.take();
+        if let Some(lane) = lane {
+            self.pending.shared.act(|state| state.machine.accept(lane, metadata)).ok();
+        }
+        // `take` gives the lane: only accept, refuse and drop take it, and each consumes this value.
+        Lane::new(Arc::clone(&self.pending.shared), lane.unwrap_or(LaneId(0)))
     }
 
-    /// Refuses the lane.
-    pub fn refuse(self, _code: u16, _detail: &[u8]) {
-        todo!()
+    /// Refuses the lane with a code of `postern_ids::Refusal`; detail beyond 256 bytes is cut off.
+    pub fn refuse(mut self, code: u16, detail: &[u8]) {
+        self.pending.refuse(code, detail);
+    }
+}
+
+#[derive(Debug)]
+struct Pending {
+    shared: Arc<Shared>,
+    lane: Option<LaneId>,
+}
+
+impl Pending {
+    fn refuse(&mut self, code: u16, detail: &[u8]) {
+        if let Some(lane) = self.lane.take() {
+            self.shared.act(|state| {
+                state.lanes.remove(&lane);
+                state.machine.refuse(lane, code, detail);
+            });
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.refuse(Refusal::Draining.code(), &[]);
     }
 }

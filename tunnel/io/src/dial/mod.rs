@@ -1,13 +1,29 @@
 //! From a URL to a link: resolve, connect, TLS, upgrade.
 
+mod answer;
+mod connect;
 mod proxy;
+mod upgrade;
 
+pub use connect::tune_socket;
 pub use proxy::Proxy;
 
-use crate::{Incoming, Link, LinkConfig, tls};
+use crate::{Incoming, Link, LinkConfig, link, tls};
 use http::{HeaderValue, StatusCode};
-use std::{io, time::Duration};
+use postern_tunnel_proto::Side;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use std::{io, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use url::Url;
+
+const TLS_MAX: Duration = Duration::from_secs(10);
+/// Both rounds of a challenge, with a gateway that may be busy.
+const UPGRADE_MAX: Duration = Duration::from_secs(15);
 
 /// What the gateway asks an unauthenticated dialer to sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,10 +96,16 @@ pub enum DialError {
     /// The proxy would not connect.
     #[error("the proxy {proxy} answered {status}")]
     Proxy {
-        /// The proxy, without its credentials.
+        /// The proxy's host.
         proxy: String,
-        /// Its answer.
+        /// Its answer; 0 when it was no HTTP.
         status: u16,
+    },
+    /// The proxy is not one that we can use.
+    #[error("{proxy} cannot be used as a proxy: only http:// proxies are supported")]
+    ProxyScheme {
+        /// The proxy's host.
+        proxy: String,
     },
     /// The TLS configuration is not usable.
     #[error(transparent)]
@@ -131,6 +153,7 @@ impl DialError {
             Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Proxy { .. }
+            | Self::ProxyScheme { .. }
             | Self::Trust(_)
             | Self::Tls { .. }
             | Self::Io(_)
@@ -141,7 +164,57 @@ impl DialError {
 }
 
 /// Dials once. Names are resolved anew each time; every step has a deadline.
-#[expect(clippy::todo, reason = "signatures ahead of the driver")]
-pub async fn dial(_dial: Dial<'_>) -> Result<(Link, Incoming), DialError> {
-    todo!()
+pub async fn dial(dial: Dial<'_>) -> Result<(Link, Incoming), DialError> {
+    let Dial { url, trust, proxy, credentials, config } = dial;
+    let is_tls = match url.scheme() {
+        "https" | "wss" => true,
+        "http" | "ws" => false,
+        _ => return Err(DialError::Url(url)),
+    };
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+        return Err(DialError::Url(url));
+    };
+    // Made before connecting: a wrong CA file is told at once, without the network.
+    let tls = if is_tls { Some(trust.client_config(&[b"http/1.1"])?) } else { None };
+    let tcp = match proxy.for_host(host) {
+        Some(proxy) => proxy::connect_through(proxy, host, port).await?,
+        None => connect::connect(host, port).await?,
+    };
+    let Some(tls) = tls else {
+        return start(tcp, &url, credentials, config).await;
+    };
+    let mut stream = handshake(tls, host, tcp).await?;
+    tls::tune(stream.get_mut().1);
+    start(stream, &url, credentials, config).await
+}
+
+async fn handshake(
+    config: Arc<ClientConfig>,
+    host: &str,
+    tcp: TcpStream,
+) -> Result<TlsStream<TcpStream>, DialError> {
+    let tls_error = |source| DialError::Tls { host: host.to_owned(), source };
+    let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
+        .map_err(|e| tls_error(io::Error::other(e)))?;
+    within(TLS_MAX, "the TLS handshake", TlsConnector::from(config).connect(name, tcp))
+        .await?
+        .map_err(tls_error)
+}
+
+async fn start<S>(
+    mut stream: S,
+    url: &Url,
+    credentials: &mut dyn Credentials,
+    config: LinkConfig,
+) -> Result<(Link, Incoming), DialError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let read_ahead =
+        within(UPGRADE_MAX, "the upgrade", upgrade::upgrade(&mut stream, url, credentials)).await??;
+    Ok(link::start(stream, read_ahead, Side::Dialer, config))
+}
+
+async fn within<F: Future>(limit: Duration, step: &'static str, work: F) -> Result<F::Output, DialError> {
+    tokio::time::timeout(limit, work).await.map_err(|_| DialError::Timeout { step, limit })
 }

@@ -1,0 +1,111 @@
+//! TCP to a host, trying its addresses the way RFC 8305 says.
+
+use super::DialError;
+use socket2::SockRef;
+use std::{io, net::SocketAddr, time::Duration};
+use tokio::{net::TcpStream, task::JoinSet, time};
+
+const RESOLVE_MAX: Duration = Duration::from_secs(5);
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// RFC 8305 section 5: the head start of an address over the next one.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// More addresses than this say nothing new about a host.
+const ADDRESSES_MAX: usize = 16;
+/// Bytes that the kernel holds unsent. What waits above it can still be overtaken by a more urgent frame; less than a
+/// few records would starve the wire between two wake-ups.
+const NOTSENT_LOWAT: u32 = 128 * 1024;
+
+/// Sets what every socket under a link needs: no delay for small writes, and a short queue in the kernel.
+pub fn tune_socket(tcp: &TcpStream) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    SockRef::from(tcp).set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
+    Ok(())
+}
+
+/// Resolves and connects.
+pub(super) async fn connect(host: &str, port: u16) -> Result<TcpStream, DialError> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let found = time::timeout(RESOLVE_MAX, tokio::net::lookup_host((bare, port)))
+        .await
+        .map_err(|_| DialError::Timeout { step: "resolving the name", limit: RESOLVE_MAX })?
+        .map_err(|source| DialError::Resolve { host: host.to_owned(), source })?;
+    let addresses = interleave(found.take(ADDRESSES_MAX).collect());
+    time::timeout(CONNECT_MAX, race(addresses))
+        .await
+        .map_err(|_| DialError::Timeout { step: "connecting", limit: CONNECT_MAX })?
+        .and_then(|tcp| tune_socket(&tcp).map(|()| tcp))
+        .map_err(|source| DialError::Connect { host: host.to_owned(), source })
+}
+
+/// Alternates the families, beginning with the one that the resolver put first.
+fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|a| a.is_ipv6() == first_is_v6);
+    let mut mixed = Vec::with_capacity(first.len() + second.len());
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    loop {
+        let (a, b) = (first.next(), second.next());
+        if a.is_none() && b.is_none() {
+            return mixed;
+        }
+        mixed.extend(a);
+        mixed.extend(b);
+    }
+}
+
+/// The first connection that stands; each attempt starts when the one before failed, or after its head start.
+async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut waiting = addresses.into_iter();
+    let mut running = JoinSet::new();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    loop {
+        if let Some(address) = waiting.next() {
+            running.spawn(TcpStream::connect(address));
+        }
+        let outcome = tokio::select! {
+            outcome = running.join_next() => outcome,
+            () = time::sleep(ATTEMPT_DELAY), if waiting.len() > 0 => continue,
+        };
+        match outcome {
+            Some(Ok(Ok(tcp))) => return Ok(tcp),
+            Some(Ok(Err(e))) => last = e,
+            Some(Err(e)) => last = io::Error::other(e),
+            None => return Err(last),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns() {
+        let addresses = ["[::1]:1", "[::2]:1", "127.0.0.1:1", "127.0.0.2:1", "127.0.0.3:1"]
+            .map(|a| a.parse::<SocketAddr>());
+        let addresses: Vec<_> = addresses.into_iter().flatten().collect();
+        let mixed = interleave(addresses).iter().map(SocketAddr::is_ipv6).collect::<Vec<_>>();
+        assert_eq!(mixed, [true, false, true, false, false]);
+    }
+
+    #[tokio::test]
+    async fn a_dead_address_does_not_keep_from_the_living_one() -> io::Result<()> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let living = listener.local_addr()?;
+        let dead = {
+            let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+            gone.local_addr()?
+        };
+        let tcp = race(vec![dead, living]).await?;
+        assert_eq!(tcp.peer_addr()?, living);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_host_that_refuses_everywhere_is_an_error() -> io::Result<()> {
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+        assert!(matches!(connect("127.0.0.1", gone.port()).await, Err(DialError::Connect { .. })));
+        Ok(())
+    }
+}

@@ -1,0 +1,230 @@
+//! What a link's driver and its handles share: the machine behind one lock, and who waits for what.
+
+use crate::link::{Blame, Event, LinkEnded, OpenError};
+use bytes::Bytes;
+use postern_ids::Refusal;
+use postern_tunnel_proto::{EndedBy, Event as News, LaneId, Link as Machine, LinkEnd};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+};
+use tokio::sync::Notify;
+
+/// Requests of the peer that nobody fetched yet; above it the driver stops reading, so that the peer waits.
+pub(crate) const NEWS_MAX: usize = 4096;
+
+/// How a lane came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LaneEnd {
+    /// Both directions finished.
+    Done,
+    /// It was reset with this code.
+    Reset(u16),
+    /// Its link ended.
+    LinkLost,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) established: Notify,
+    pub(crate) closed: Notify,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) machine: Machine,
+    pub(crate) lanes: HashMap<LaneId, Slot>,
+    pub(crate) news: VecDeque<Unanswered>,
+    /// Whether somebody will fetch the news.
+    pub(crate) is_listening: bool,
+    pub(crate) listener: Option<Waker>,
+    /// Registered while the driver sleeps and has nothing left to write.
+    pub(crate) driver: Option<Waker>,
+    pub(crate) ended: Option<LinkEnded>,
+}
+
+/// Who waits for one lane, and how it ended.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) reader: Option<Waker>,
+    pub(crate) writer: Option<Waker>,
+    pub(crate) end: Option<LaneEnd>,
+    pub(crate) answer: Option<Result<Bytes, OpenError>>,
+}
+
+/// A request of the peer as it waits in the queue.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    Open { lane: LaneId, flow: u64, metadata: Bytes, early: Bytes },
+    Told(Event),
+}
+
+/// Wakers to call once the lock is released; seldom more than one.
+#[derive(Debug, Default)]
+pub(crate) struct Wakers {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
+
+impl Wakers {
+    fn push(&mut self, waker: Option<Waker>) {
+        match (waker, &self.first) {
+            (None, _) => {}
+            (waker, None) => self.first = waker,
+            (Some(waker), Some(_)) => self.more.push(waker),
+        }
+    }
+
+    pub(crate) fn wake(self) {
+        if let Some(waker) = self.first {
+            waker.wake();
+        }
+        for waker in self.more {
+            waker.wake();
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(machine: Machine) -> Arc<Self> {
+        let state = State {
+            machine,
+            lanes: HashMap::new(),
+            news: VecDeque::new(),
+            is_listening: true,
+            listener: None,
+            driver: None,
+            ended: None,
+        };
+        Arc::new(Self { state: Mutex::new(state), established: Notify::new(), closed: Notify::new() })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves a machine that is still consistent for the other lanes.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Acts on the link, then hands on what follows from it.
+    pub(crate) fn act<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = act(&mut state);
+        let wakers = self.settle(&mut state);
+        drop(state);
+        wakers.wake();
+        result
+    }
+
+    /// Hands on the machine's news. The driver is woken if there is something to write and it sleeps.
+    pub(crate) fn settle(&self, state: &mut State) -> Wakers {
+        let mut wakers = Wakers::default();
+        while let Some(news) = state.machine.poll_event() {
+            self.hand_on(state, news, &mut wakers);
+        }
+        if state.driver.is_some() && state.machine.wants_transmit() {
+            wakers.push(state.driver.take());
+        }
+        wakers
+    }
+
+    fn hand_on(&self, state: &mut State, news: News, wakers: &mut Wakers) {
+        match news {
+            News::Established { version: _ } => self.established.notify_waiters(),
+            News::Incoming { lane, flow, metadata, early } => {
+                state.lanes.insert(lane, Slot::default());
+                state.queue(Unanswered::Open { lane, flow, metadata, early }, wakers);
+            }
+            News::Opened { lane, metadata } => state.answer(lane, Ok(metadata), wakers),
+            News::Refused { lane, code, detail } => {
+                state.answer(lane, Err(OpenError::Refused { code, detail }), wakers);
+            }
+            News::Readable(lane) => {
+                if let Some(slot) = state.lanes.get_mut(&lane) {
+                    wakers.push(slot.reader.take());
+                }
+            }
+            News::Writable(lane) => {
+                if let Some(slot) = state.lanes.get_mut(&lane) {
+                    wakers.push(slot.writer.take());
+                }
+            }
+            News::Reset { lane, reset } => state.end(lane, LaneEnd::Reset(reset.code), wakers),
+            News::Done(lane) => state.end(lane, LaneEnd::Done, wakers),
+            News::GoAway { code, hint } => {
+                state.queue(Unanswered::Told(Event::GoAway { code, hint }), wakers);
+            }
+            News::Inventory { entries, last } => {
+                state.queue(Unanswered::Told(Event::Inventory { entries, last }), wakers);
+            }
+            News::Keys(keys) => state.queue(Unanswered::Told(Event::Keys(keys)), wakers),
+            News::Kill { session, code } => {
+                state.queue(Unanswered::Told(Event::Kill { session, code }), wakers);
+            }
+            News::LimitHit(limit) => tracing::warn!(limit, "a peer ran into a limit of its link"),
+            News::Closed(end) => {
+                state.close(end, wakers);
+                self.established.notify_waiters();
+                self.closed.notify_waiters();
+            }
+        }
+    }
+}
+
+impl State {
+    fn queue(&mut self, request: Unanswered, wakers: &mut Wakers) {
+        if self.is_listening {
+            self.news.push_back(request);
+            wakers.push(self.listener.take());
+        } else if let Unanswered::Open { lane, .. } = request {
+            self.lanes.remove(&lane);
+            self.machine.refuse(lane, Refusal::Draining.code(), &[]);
+        }
+    }
+
+    fn answer(&mut self, lane: LaneId, answer: Result<Bytes, OpenError>, wakers: &mut Wakers) {
+        if let Some(slot) = self.lanes.get_mut(&lane) {
+            slot.answer = Some(answer);
+            wakers.push(slot.reader.take());
+        }
+    }
+
+    fn end(&mut self, lane: LaneId, end: LaneEnd, wakers: &mut Wakers) {
+        if let Some(slot) = self.lanes.get_mut(&lane) {
+            slot.end(end, wakers);
+        }
+    }
+
+    fn close(&mut self, end: LinkEnd, wakers: &mut Wakers) {
+        let by = match end.by {
+            EndedBy::Us => Blame::Us,
+            EndedBy::Violation => Blame::Peer,
+            EndedBy::Peer if end.code != ABNORMAL => Blame::Peer,
+            EndedBy::Peer | EndedBy::Timeout => Blame::Network,
+        };
+        self.ended = Some(LinkEnded { code: end.code, reason: end.reason.into_owned(), by });
+        for slot in self.lanes.values_mut() {
+            slot.end(LaneEnd::LinkLost, wakers);
+        }
+        wakers.push(self.listener.take());
+    }
+
+    /// How a lane without bytes or room stands.
+    pub(crate) fn lane_end(&self, lane: LaneId) -> Option<LaneEnd> {
+        self.lanes.get(&lane).map_or(Some(LaneEnd::LinkLost), |slot| slot.end)
+    }
+}
+
+/// RFC 6455 section 7.4.1: the connection ended without a close.
+pub(crate) const ABNORMAL: u16 = 1006;
+
+impl Slot {
+    fn end(&mut self, end: LaneEnd, wakers: &mut Wakers) {
+        // A lane that had finished stays finished when its link goes.
+        if self.end.is_none() {
+            self.end = Some(end);
+        }
+        wakers.push(self.reader.take());
+        wakers.push(self.writer.take());
+    }
+}
