@@ -143,23 +143,44 @@ pub fn encode(text: &str) -> String {
     out
 }
 
-/// The value of a hidden or prefilled field in a page of ours.
-pub fn field(page: &str, name: &str) -> Option<String> {
-    let marker = format!("name=\"{name}\"");
-    let input = page
-        .split("<input")
-        .skip(1)
-        .filter_map(|rest| rest.split('>').next())
-        .find(|tag| tag.contains(&marker))?;
-    let value = input.split("value=\"").nth(1)?.split('"').next()?;
-    Some(
-        value
-            .replace("&quot;", "\"")
-            .replace("&#x27;", "'")
-            .replace("&lt;", "<")
-            .replace("&gt;", ">")
-            .replace("&amp;", "&"),
-    )
+/// A form as a browser without JavaScript would submit it by its first button.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Form {
+    /// Where it goes; empty for the page itself.
+    pub action: String,
+    /// Its fields and their values.
+    pub fields: Vec<(String, String)>,
+}
+
+/// The first form of a page that is sent with POST.
+pub fn form(page: &str) -> Option<Form> {
+    let (tag, inside) = page.split("<form").skip(1).find_map(|rest| {
+        let (tag, behind) = rest.split_once('>')?;
+        let inside = behind.split("</form").next()?;
+        tag.to_ascii_lowercase().contains("post").then_some((tag, inside))
+    })?;
+    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut pressed = false;
+    for rest in inside.split('<').skip(1) {
+        let tag = rest.split('>').next().unwrap_or_default();
+        let is_button =
+            tag.starts_with("button") || (tag.starts_with("input") && tag.contains("type=\"submit\""));
+        if !(is_button || tag.starts_with("input")) || (is_button && std::mem::replace(&mut pressed, true)) {
+            continue;
+        }
+        if let Some(name) = attribute(tag, "name") {
+            fields.push((name, attribute(tag, "value").unwrap_or_default()));
+        }
+    }
+    Some(Form { action: attribute(tag, "action").unwrap_or_default(), fields })
+}
+
+/// The value of an attribute of a tag, with its entities resolved.
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let value = tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?;
+    let entities =
+        [("&quot;", "\""), ("&#x27;", "'"), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    Some(entities.iter().fold(value.to_owned(), |text, (entity, plain)| text.replace(entity, plain)))
 }
 
 fn parse(text: &str) -> Result<Answer> {
@@ -178,10 +199,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hidden_field_is_read_out_of_a_page() {
-        let page = r#"<form><input type="hidden" name="flow" value="a&amp;b"><input name="user"></form>"#;
-        assert_eq!(field(page, "flow").as_deref(), Some("a&b"));
-        assert_eq!(field(page, "user"), None);
+    fn a_form_is_filled_in_as_a_browser_would() {
+        let page = r#"<p><form method="post" action="/next?a=1&amp;b=2"><input type="hidden" name="flow" value="a&amp;b">
+            <input name="username"><button name="do" value="yes">Yes</button><button name="do" value="no">No</button></form>"#;
+        let form = form(page).expect("there is a form");
+        assert_eq!(form.action, "/next?a=1&b=2");
+        let fields: Vec<(&str, &str)> =
+            form.fields.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+        assert_eq!(fields, [("flow", "a&b"), ("username", ""), ("do", "yes")]);
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! sees is what a person sees — programs, files, bytes, HTTP. `cargo xtask` builds its demo on the same library.
 #![forbid(unsafe_code)]
 
+pub mod client;
+mod connector;
 pub mod curl;
+mod gateway;
 pub mod postgres;
 mod process;
 mod scratch;
@@ -12,10 +15,15 @@ mod sshd;
 pub mod target;
 pub mod tools;
 mod wait;
+pub mod world;
 
+pub use client::{Client, Ran};
+pub use connector::Connector;
+pub use gateway::{Gateway, GatewayOptions};
 pub use postgres::Postgres;
 pub use process::{Process, Signal};
 pub use scratch::{Scratch, scenario};
 pub use sshd::Sshd;
 pub use target::Target;
 pub use wait::{eventually, free_port, until};
+pub use world::{World, documents};

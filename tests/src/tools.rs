@@ -21,19 +21,21 @@ pub fn command(tool: &str) -> Result<Command> {
     Ok(Command::new(find(tool).with_context(|| format!("`{tool}` is not on this machine"))?))
 }
 
-/// One of our own programs, as built.
-pub fn ours(program: &str) -> Result<PathBuf> {
+/// The directory of our own programs, for a test: they lie above the test program, or where `POSTERN_BIN_DIR` says.
+pub fn programs() -> Result<PathBuf> {
     let directory = match std::env::var_os("POSTERN_BIN_DIR") {
         Some(directory) => PathBuf::from(directory),
-        None => beside_the_tests().context("find the directory of the built programs")?,
+        None => above_the_tests().context("find the directory of the built programs")?,
     };
-    let file = directory.join(program);
-    anyhow::ensure!(
-        is_program(&file),
-        "{} is not built: cargo build --workspace --profile ci",
-        file.display()
-    );
-    Ok(file)
+    for program in ["postern", "postern-gateway", "postern-connector"] {
+        let file = directory.join(program);
+        anyhow::ensure!(
+            is_program(&file),
+            "{} is not built: cargo build --workspace --profile ci",
+            file.display()
+        );
+    }
+    Ok(directory)
 }
 
 /// Does this process run as root?
@@ -42,7 +44,7 @@ pub fn am_root() -> bool {
 }
 
 /// Test programs lie in `deps` below the directory of the programs.
-fn beside_the_tests() -> Option<PathBuf> {
+fn above_the_tests() -> Option<PathBuf> {
     Some(std::env::current_exe().ok()?.parent()?.parent()?.to_path_buf())
 }
 

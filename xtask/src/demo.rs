@@ -1,6 +1,9 @@
 //! `cargo xtask demo`: the whole way of the data on one machine, in a directory of its own.
 
-use crate::{build, machine};
+mod scene;
+mod tour;
+
+use crate::{build, machine, workspace};
 use anyhow::Result;
 use clap::Args;
 use std::process::ExitCode;
@@ -15,7 +18,21 @@ pub(crate) struct Options {
 
 /// Shows it.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    machine::ready_for_the_demo()?;
-    build::programs()?;
-    anyhow::bail!("the tour{} has no steps yet", if options.check { " (--check)" } else { "" })
+    let mut steps = tour::Steps::begin();
+    steps.take("tools on this machine", machine::ready_for_the_demo)?;
+    steps.take("build the programs", build::programs)?;
+    let mut scene = scene::set(&mut steps)?;
+    if options.check {
+        tour::walk(&mut scene, &mut steps)?;
+        steps.finish();
+    } else {
+        println!("{}", scene.what_to_type());
+        scene.stay()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the demo keeps everything; emptied at each start.
+fn directory() -> std::path::PathBuf {
+    workspace::target().join("demo")
 }

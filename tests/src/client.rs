@@ -1,0 +1,256 @@
+//! A person at a machine of their own: the command `postern` with its own home, and stock OpenSSH through it.
+
+use crate::curl::{self, Browser};
+use crate::gateway::Gateway;
+use crate::process::Process;
+use crate::sshd::Sshd;
+use crate::{tools, wait};
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// A sign-in with a form, on a busy machine.
+const SIGN_IN_WITHIN: Duration = Duration::from_secs(30);
+
+/// A home directory and the commands run from it.
+#[derive(Debug, Clone)]
+pub struct Client {
+    home: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+/// What a command came to.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// Its exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Itself, if it ended with this code.
+    pub fn expect(self, code: i32) -> Result<Self> {
+        anyhow::ensure!(
+            self.code == code,
+            "expected exit {code}, got {}:\n{}{}",
+            self.code,
+            self.stdout,
+            self.stderr
+        );
+        Ok(self)
+    }
+
+    /// Its standard output as JSON.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_str(&self.stdout).with_context(|| format!("not JSON: {:?}", self.stdout))
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Client {
+    /// A person with a new home.
+    pub fn new(programs: &Path, home: &Path) -> Result<Self> {
+        fs::create_dir_all(home.join("bin"))?;
+        fs::set_permissions(home, Permissions::from_mode(0o700))?;
+        std::os::unix::fs::symlink(programs.join("postern"), home.join("bin/postern"))?;
+        Ok(Self { home: home.to_path_buf(), environment: Vec::new() })
+    }
+
+    /// The same home with one more variable.
+    #[must_use]
+    pub fn with_environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The home directory.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// `postern` with this person's home.
+    pub fn postern(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.home.join("bin/postern"));
+        command.args(arguments);
+        self.dress(&mut command);
+        command
+    }
+
+    /// Runs `postern` and waits.
+    pub fn run(&self, arguments: &[&str]) -> Result<Ran> {
+        let output = self.postern(arguments).stdin(Stdio::null()).output().context("start postern")?;
+        Ok(output.into())
+    }
+
+    /// Runs `postern` and gives its JSON; anything but success is an error.
+    pub fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        self.run(&all)?.expect(0)?.json()
+    }
+
+    /// Applies declarative documents.
+    pub fn apply(&self, documents: &str) -> Result<Ran> {
+        let file = self.home.join("apply.yaml");
+        fs::write(&file, documents)?;
+        self.run(&["apply", "-f", &file.display().to_string()])
+    }
+
+    /// Becomes the first owner.
+    pub fn bootstrap(&self, gateway: &Gateway, name: &str, password: &str) -> Result<Ran> {
+        let password_file = self.write_secret("password", password)?;
+        self.run(&[
+            "login",
+            "--gateway",
+            gateway.url(),
+            "--ca-file",
+            &gateway.authority().display().to_string(),
+            "--bootstrap-file",
+            &gateway.bootstrap_file().display().to_string(),
+            "--username",
+            name,
+            "--password-file",
+            &password_file.display().to_string(),
+        ])
+    }
+
+    /// Signs in with the device flow: the command prints an address and a code, the form is submitted over HTTP.
+    pub fn sign_in(&self, gateway: &Gateway, name: &str, password: &str) -> Result<()> {
+        let mut command = self.postern(&["login", "--gateway", gateway.url(), "--headless", "--ca-file"]);
+        command.arg(gateway.authority());
+        let mut login = Process::start("login", command, &self.home)?;
+        let before = login.log().len();
+        let prompt = wait::eventually("the address of the device page", SIGN_IN_WITHIN, || {
+            let log = login.log();
+            complete_lines(log.get(before..)?)
+                .split_whitespace()
+                .find(|word| word.contains("/device?"))
+                .map(str::to_owned)
+        });
+        let (address, _) = prompt.with_context(|| login.log_tail())?;
+        approve(&gateway.browser(&self.home), &address, name, password)?;
+        let status = login.wait(SIGN_IN_WITHIN)?;
+        anyhow::ensure!(status.success(), "login ended with {status}:\n{}", login.log_tail());
+        Ok(())
+    }
+
+    /// A stock OpenSSH program whose way to hosts named after resources leads through `postern proxy`.
+    pub fn openssh(&self, program: &str, sshd: &Sshd) -> Result<Command> {
+        let mut command = tools::command(program)?;
+        command.arg("-F").arg(self.ssh_configuration(sshd)?);
+        self.dress(&mut command);
+        command.env("GIT_SSH_COMMAND", format!("ssh -F {}", self.home.join("ssh_config").display()));
+        command.stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// Runs `ssh` to a resource.
+    pub fn ssh(&self, sshd: &Sshd, resource: &str, command: &str) -> Result<Ran> {
+        Ok(self.openssh("ssh", sshd)?.args([resource, command]).output().context("start ssh")?.into())
+    }
+
+    /// Writes the configuration that this person's OpenSSH uses for every host.
+    pub fn ssh_configuration(&self, sshd: &Sshd) -> Result<PathBuf> {
+        let file = self.home.join("ssh_config");
+        let known = self.home.join("known_hosts");
+        fs::write(&known, format!("* {}\n", sshd.host_key()?))?;
+        let text = format!(
+            "Host *\n  ProxyCommand {} proxy %h\n  User {}\n  IdentityFile {}\n  IdentitiesOnly yes\n  BatchMode yes\n  \
+             UserKnownHostsFile {}\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking yes\n  ConnectTimeout 30\n",
+            self.home.join("bin/postern").display(),
+            sshd.user(),
+            sshd.user_key().display(),
+            known.display(),
+        );
+        fs::write(&file, text)?;
+        Ok(file)
+    }
+
+    /// Writes a file that only this person may read.
+    pub fn write_secret(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let file = self.home.join(name);
+        fs::write(&file, text)?;
+        fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+        Ok(file)
+    }
+
+    fn dress(&self, command: &mut Command) {
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("HOME", &self.home).env("POSTERN_HOME", self.home.join("postern"));
+        command.env("PATH", format!("{}:{path}", self.home.join("bin").display()));
+        for variable in [
+            "XDG_STATE_HOME",
+            "XDG_CONFIG_HOME",
+            "DISPLAY",
+            "WAYLAND_DISPLAY",
+            "SSH_AUTH_SOCK",
+            "HTTPS_PROXY",
+        ] {
+            command.env_remove(variable);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir(&self.home);
+    }
+}
+
+/// Walks the pages as a browser without JavaScript does: follows redirects, fills in every form it meets, ends where none is.
+pub fn approve(browser: &Browser, address: &str, name: &str, password: &str) -> Result<String> {
+    /// Device page, sign-in page, consent, result, and the redirects between them.
+    const PAGES_MAX: usize = 12;
+    let origin = curl::origin(address);
+    let mut page = browser.get(address)?;
+    let mut at = address.to_owned();
+    for _ in 0..PAGES_MAX {
+        if let Some(location) = page.header("location").map(str::to_owned) {
+            at = absolute(&origin, &location);
+            if !at.starts_with(&origin) {
+                return Ok(at);
+            }
+            page = browser.get(&at)?;
+            continue;
+        }
+        anyhow::ensure!(page.status == 200, "{at} answered {}: {}", page.status, page.body);
+        let Some(form) = curl::form(&page.body) else { return Ok(page.body) };
+        let fields: Vec<(String, String)> = form
+            .fields
+            .into_iter()
+            .map(|(field, value)| match field.as_str() {
+                "username" => (field, name.to_owned()),
+                "password" => (field, password.to_owned()),
+                _ => (field, value),
+            })
+            .collect();
+        let fields: Vec<(&str, &str)> =
+            fields.iter().map(|(field, value)| (field.as_str(), value.as_str())).collect();
+        if !form.action.is_empty() {
+            at = absolute(&origin, &form.action);
+        }
+        page = browser.post_form(&at, &fields)?;
+    }
+    anyhow::bail!("{PAGES_MAX} pages and no end, last {at}")
+}
+
+fn absolute(origin: &str, location: &str) -> String {
+    if location.starts_with('/') { format!("{origin}{location}") } else { location.to_owned() }
+}
+
+/// The text up to its last line end: the rest may still be growing.
+fn complete_lines(text: &str) -> &str {
+    text.rfind('\n').and_then(|end| text.get(..end)).unwrap_or_default()
+}

@@ -1,0 +1,98 @@
+//! The scene of the demo: a private sshd, a gateway with the embedded store, a connector, an owner and an engineer.
+
+use super::directory;
+use super::tour::Steps;
+use crate::workspace;
+use anyhow::{Context, Result};
+use postern_tests::world::{self, ALICE, OWNER};
+use postern_tests::{Client, Connector, Gateway, GatewayOptions, Process, Scratch, Sshd};
+use std::time::Duration;
+
+/// Everything that runs.
+pub(super) struct Scene {
+    pub(super) gateway: Gateway,
+    pub(super) sshd: Sshd,
+    pub(super) connector: Connector,
+    pub(super) owner: Client,
+    pub(super) alice: Client,
+    pub(super) scratch: Scratch,
+}
+
+/// Sets it up, step by step.
+pub(super) fn set(steps: &mut Steps) -> Result<Scene> {
+    let scratch = Scratch::lasting(&directory())?;
+    let programs = workspace::programs();
+    let sshd = steps.take("start a private sshd; no port of the gateway leads to it", || {
+        Sshd::start(&scratch.join("sshd"))
+    })?;
+    let gateway = steps.take("start the gateway with an empty, embedded store", || {
+        Gateway::start(&programs, &scratch.join("gateway"), &GatewayOptions::embedded())
+    })?;
+    let owner = steps.take("turn the bootstrap token into the owner, olivia", || {
+        let owner = Client::new(&programs, &scratch.join("olivia"))?;
+        owner.bootstrap(&gateway, OWNER.0, OWNER.1)?.expect(0)?;
+        Ok(owner)
+    })?;
+    steps.take("apply site, resource, group, user and grant from YAML", || {
+        owner.write_secret("alice.password", ALICE.1)?;
+        owner.apply(&world::documents(sshd.port()))?.expect(0)
+    })?;
+    let connector = steps.take("enroll a connector and let it dial in", || {
+        let allow = format!("127.0.0.1:{}", sshd.port());
+        let mut connector = world::enroll(&owner, &programs, &scratch.join("connector"), &[&allow])?;
+        connector.run()?;
+        world::await_connector(&owner)?;
+        Ok(connector)
+    })?;
+    let alice = steps.take("sign alice in: the real form, over HTTP", || {
+        let alice = Client::new(&programs, &scratch.join("alice"))?;
+        alice.sign_in(&gateway, ALICE.0, ALICE.1)?;
+        alice.ssh_configuration(&sshd)?;
+        Ok(alice)
+    })?;
+    Ok(Scene { gateway, sshd, connector, owner, alice, scratch })
+}
+
+impl Scene {
+    /// What a person can do now.
+    pub(super) fn what_to_type(&self) -> String {
+        let (owner, alice) = (self.owner.home().display(), self.alice.home().display());
+        let url = self.gateway.url();
+        let logs = self.scratch.path().display();
+        let (name, password) = ALICE;
+        format!(
+            "
+Postern runs. No port leads to the sshd: alice reaches it through the gateway, because a policy says so.
+
+  As alice, in another terminal:
+      export POSTERN_HOME={alice}/postern PATH={alice}/bin:$PATH
+      postern ls                                  # what may I reach?
+      ssh -F {alice}/ssh_config bastion           # stock OpenSSH, through `postern proxy`
+
+  As the owner, in a third one, while alice's session is open:
+      export POSTERN_HOME={owner}/postern PATH={owner}/bin:$PATH
+      postern sessions ls
+      postern users disable alice                 # alice's session is cut within a second
+      postern users enable alice
+      postern get grants                          # the rules, as YAML
+
+  Gateway {url}   sign in as {name} / {password}
+  Logs    {logs}
+  Ctrl-C ends everything.
+"
+        )
+    }
+
+    /// Stays until Ctrl-C, or until a part of the scene ends by itself.
+    pub(super) fn stay(&mut self) -> Result<()> {
+        loop {
+            std::thread::sleep(Duration::from_millis(500));
+            alive("the gateway", self.gateway.process())?;
+            alive("the connector", self.connector.process()?)?;
+        }
+    }
+}
+
+fn alive(name: &str, process: &mut Process) -> Result<()> {
+    process.is_running().then_some(()).with_context(|| format!("{name} ended:\n{}", process.log_tail()))
+}

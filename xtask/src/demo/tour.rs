@@ -1,0 +1,89 @@
+//! The tour of `cargo xtask demo --check`: each step with its time.
+
+use super::scene::Scene;
+use anyhow::{Context, Result};
+use postern_tests::{Process, eventually, until};
+use std::time::{Duration, Instant};
+
+/// A cut is due within a second; the machine may be busy with other things.
+const CUT_WITHIN: Duration = Duration::from_secs(5);
+
+const SSH_WITHIN: Duration = Duration::from_secs(20);
+
+/// Counts, names and times the steps.
+pub(super) struct Steps {
+    began: Instant,
+    number: u32,
+}
+
+impl Steps {
+    /// Begins.
+    pub(super) fn begin() -> Self {
+        Self { began: Instant::now(), number: 0 }
+    }
+
+    /// Takes one step; says what it was and how long it took, or what went wrong.
+    pub(super) fn take<T>(&mut self, what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.number += 1;
+        let began = Instant::now();
+        let result = work();
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        println!("{:>3}  {what:<64} {verdict:>6} {:>8.2} s", self.number, began.elapsed().as_secs_f64());
+        result.with_context(|| format!("step {}: {what}", self.number))
+    }
+
+    /// The closing line.
+    pub(super) fn finish(&self) {
+        println!("{} steps, all ok, {:.1} s", self.number, self.began.elapsed().as_secs_f64());
+    }
+}
+
+/// Walks it.
+pub(super) fn walk(scene: &mut Scene, steps: &mut Steps) -> Result<()> {
+    steps.take("alice asks what she may reach: bastion", || {
+        let list = scene.alice.run(&["ls"])?.expect(0)?;
+        anyhow::ensure!(list.stdout.contains("bastion"), "not listed: {}", list.stdout);
+        Ok(())
+    })?;
+    steps.take("ssh bastion: output and exit code come through", || {
+        let ran = scene.alice.ssh(&scene.sshd, "bastion", "echo through the tunnel; exit 7")?.expect(7)?;
+        anyhow::ensure!(ran.stdout == "through the tunnel\n", "unexpected output: {:?}", ran.stdout);
+        Ok(())
+    })?;
+    let mut session = steps.take("open a session that stays", || stay(scene))?;
+    steps.take("the owner sees it", || {
+        let sessions = scene.owner.run(&["sessions", "ls"])?.expect(0)?;
+        anyhow::ensure!(sessions.stdout.contains("bastion"), "not listed: {}", sessions.stdout);
+        Ok(())
+    })?;
+    let cut = steps.take("take the grant away: the open session is cut", || {
+        scene.owner.apply("kind: absent\nobject: grant\nname: engineers-reach-office\n")?.expect(0)?;
+        until("the cut", CUT_WITHIN, || !session.is_running())
+    })?;
+    println!("     cut {:.0} ms after the change was acknowledged", cut.as_secs_f64() * 1e3);
+    let decision = steps.take("alice is denied, with a decision to ask about", || denied(scene))?;
+    steps.take("the owner asks why", || {
+        let why = scene.owner.run(&["explain", &decision])?.expect(0)?;
+        anyhow::ensure!(why.stdout.contains("alice"), "no word of alice: {}", why.stdout);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn stay(scene: &Scene) -> Result<Process> {
+    let mut command = scene.alice.openssh("ssh", &scene.sshd)?;
+    command.args(["bastion", "echo open; exec sleep 600"]);
+    let mut session = Process::start("session", command, scene.scratch.path())?;
+    until("the session", SSH_WITHIN, || session.log().contains("open") || !session.is_running())?;
+    anyhow::ensure!(session.is_running(), "ssh ended:\n{}", session.log_tail());
+    Ok(session)
+}
+
+fn denied(scene: &Scene) -> Result<String> {
+    let ran = scene.alice.run(&["proxy", "bastion"])?.expect(77)?;
+    let (decision, _) = eventually("the decision id", Duration::ZERO, || {
+        ran.stderr.split(|c: char| !(c.is_alphanumeric() || c == '_')).find(|word| word.starts_with("dec_"))
+    })
+    .with_context(|| ran.stderr.clone())?;
+    Ok(decision.to_owned())
+}
