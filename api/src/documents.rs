@@ -127,6 +127,9 @@ pub struct UserDocument {
     /// What people call them.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub display_name: String,
+    /// Their e-mail address, to show; it never identifies anybody.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub email: String,
     /// The groups they belong to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Name>,
@@ -144,9 +147,15 @@ pub struct UserDocument {
 pub struct ServiceAccountDocument {
     /// Its name.
     pub name: Name,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
     /// The groups it belongs to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Name>,
+    /// Whether every right is suspended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
 }
 
 /// Where a secret comes from. Files name an environment variable or another file; the command reads it and sends the value.
@@ -202,6 +211,9 @@ pub struct GrantDocument {
     /// When the grant ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
+    /// What happens while the store cannot be reached.
+    #[serde(default, skip_serializing_if = "OutageSpec::is_standard")]
+    pub outage: OutageSpec,
 }
 
 /// One subject of a grant: `{group: engineers}`.
@@ -214,9 +226,11 @@ pub enum SubjectSpec {
     Group(Name),
     /// A program.
     ServiceAccount(Name),
+    /// Every person who is signed in (`everyone`).
+    Everyone,
 }
 
-/// The resources of a grant: exactly one of these.
+/// The resources of a grant: `all`, or exactly one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SelectorSpec {
@@ -226,8 +240,8 @@ pub enum SelectorSpec {
     Labels(Labels),
     /// The resources of one site.
     Site(Name),
-    /// Every resource (`all: true`).
-    All(bool),
+    /// Every resource (`all`).
+    All,
 }
 
 /// What must hold for a grant to count; all of it.
@@ -242,7 +256,10 @@ pub struct ConditionsSpec {
     pub source_cidrs: Vec<String>,
     /// The sign-in is younger than this threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sign_in_age: Option<Name>,
+    pub sign_in_within: Option<Name>,
+    /// The second factor was checked within this threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa_within: Option<Name>,
 }
 
 impl ConditionsSpec {
@@ -258,21 +275,32 @@ impl ConditionsSpec {
 pub struct PolicyDocument {
     /// Its name.
     pub name: Name,
-    /// One or more Cedar policies.
+    /// Exactly one Cedar policy.
     pub text: String,
     /// What happens while the store cannot be reached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outage: Option<OutageSpec>,
+    #[serde(default, skip_serializing_if = "OutageSpec::is_standard")]
+    pub outage: OutageSpec,
 }
 
-/// What a policy does while the store cannot be reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a permit is worth while the store cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum OutageSpec {
-    /// It keeps its last word for this many seconds.
-    FailStatic(u64),
-    /// It also cuts live sessions.
-    FailClosed(bool),
+    /// It admits until the gateway's limit; live sessions go on.
+    #[default]
+    Standard,
+    /// It admits for this many seconds.
+    FailStatic(u32),
+    /// It admits until the gateway's limit, and then also cuts live sessions.
+    FailClosed,
+}
+
+impl OutageSpec {
+    /// Whether it is the default.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+    pub fn is_standard(&self) -> bool {
+        *self == Self::Standard
+    }
 }
 
 /// A day of the week.
@@ -312,7 +340,7 @@ pub struct ThresholdDocument {
     /// Its name.
     pub name: Name,
     /// The age in seconds.
-    pub seconds: u64,
+    pub seconds: u32,
 }
 
 /// An object that must not exist: applying this deletes it.
@@ -354,13 +382,14 @@ name: engineers-reach-prod
 subjects: [{group: engineers}, {user: alice}]
 resources: {labels: {env: prod}}
 actions: [connect]
-conditions: {windows: [office-hours], source_cidrs: [10.0.0.0/8], sign_in_age: fresh}
+conditions: {windows: [office-hours], source_cidrs: [10.0.0.0/8], sign_in_within: fresh}
 expires_at: 2027-01-01T00:00:00Z
 ---
 kind: grant
 name: all
-subjects: [{service_account: ci}]
-resources: {all: true}
+subjects: [{service_account: ci}, everyone]
+outage: fail_closed
+resources: all
 actions: [connect]
 ---
 kind: policy
@@ -401,7 +430,7 @@ name: old
             r#"{"kind":"site","name":"office","name":"other"}"#,
             r#"{"kind":"site","kind":"group","name":"office"}"#,
             r#"{"kind":"resource","name":"r","site":"s","type":"ssh","target":"h:1","labels":{"a":"1","a":"2"}}"#,
-            r#"{"kind":"grant","name":"g","subjects":[{"group":"a","user":"b"}],"resources":{"all":true},"actions":[]}"#,
+            r#"{"kind":"grant","name":"g","subjects":[{"group":"a","user":"b"}],"resources":"all","actions":[]}"#,
         ] {
             assert!(serde_json::from_str::<Document>(bad).is_err(), "{bad}");
         }

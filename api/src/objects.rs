@@ -67,7 +67,7 @@ pub struct Object {
     /// Its id; windows and thresholds are known by their name only.
     pub id: String,
     /// How often it was written; a change names the version it is based on.
-    pub version: i64,
+    pub version: u64,
     /// What it is. Secrets are left out.
     pub document: Document,
 }

@@ -1,1 +1,20 @@
-//! Placeholder.
+//! What a browser or an API client sees that is ours: sign-in pages, the OAuth 2.0 server for our own command, the REST API.
+//!
+//! This crate never touches a tunnel or a socket. What lives at this moment — policy snapshots, sessions, connectors — it
+//! sees through the two traits in [`seams`], which the gateway implements.
+#![forbid(unsafe_code)]
+
+mod keys;
+mod seams;
+mod state;
+
+pub use keys::{KeyRing, KeyRingError, Keys};
+pub use seams::{ClientAddr, LiveSessions, Snapshots};
+pub use state::{Clock, WebConfig, WebState};
+
+/// Everything that is served on the gateway's own host, except the tunnel.
+///
+/// Each request must carry [`ClientAddr`] as an extension; without it, what is counted per address is refused.
+pub fn router(state: WebState) -> axum::Router {
+    axum::Router::new().with_state(state)
+}
