@@ -150,12 +150,42 @@ impl Client {
         Ok(())
     }
 
+    /// Signs in with the browser of the same machine: the command opens an address, the form is submitted over HTTP, and the
+    /// last redirect leads back to the command.
+    pub fn sign_in_with_browser(&self, gateway: &Gateway, name: &str, password: &str) -> Result<()> {
+        let opened = self.home.join("opened");
+        let opener = self.home.join("bin/xdg-open");
+        fs::write(&opener, format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >>'{}'\n", opened.display()))?;
+        fs::set_permissions(&opener, Permissions::from_mode(0o755))?;
+        let mut command = self.postern(&["login", "--gateway", gateway.url(), "--ca-file"]);
+        command.arg(gateway.authority()).env("DISPLAY", ":0");
+        let mut login = Process::start("login", command, &self.home)?;
+        let address = wait::eventually("the opened address", SIGN_IN_WITHIN, || {
+            Some(complete_lines(&fs::read_to_string(&opened).ok()?).lines().last()?.to_owned())
+        });
+        let (address, _) = address.with_context(|| login.log_tail())?;
+        let browser = gateway.browser(&self.home);
+        let back = approve(&browser, &address, name, password)?;
+        anyhow::ensure!(back.starts_with("http://127.0.0.1:"), "the sign-in led to {back}");
+        browser.get(&back)?;
+        let status = login.wait(SIGN_IN_WITHIN)?;
+        anyhow::ensure!(status.success(), "login ended with {status}:\n{}", login.log_tail());
+        Ok(())
+    }
+
+    /// A program of the machine that runs with this person's home and environment.
+    pub fn dressed(&self, program: &str) -> Result<Command> {
+        let mut command = tools::command(program)?;
+        self.dress(&mut command);
+        command.stdin(Stdio::null());
+        Ok(command)
+    }
+
     /// A stock OpenSSH program whose way to hosts named after resources leads through `postern proxy`.
     pub fn openssh(&self, program: &str, sshd: &Sshd) -> Result<Command> {
         let mut command = tools::command(program)?;
         command.arg("-F").arg(self.ssh_configuration(sshd)?);
         self.dress(&mut command);
-        command.env("GIT_SSH_COMMAND", format!("ssh -F {}", self.home.join("ssh_config").display()));
         command.stdin(Stdio::null());
         Ok(command)
     }
@@ -204,6 +234,7 @@ impl Client {
         ] {
             command.env_remove(variable);
         }
+        command.env("GIT_SSH_COMMAND", format!("ssh -F {}", self.home.join("ssh_config").display()));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(&self.home);
     }

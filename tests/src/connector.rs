@@ -69,6 +69,32 @@ impl Connector {
         Ok(())
     }
 
+    /// Runs it through a wrapper such as `sh -c 'exec "$0" "$@"'`, with a configuration file.
+    pub fn run_wrapped(&mut self, wrapper: &[String], configuration: &str) -> Result<()> {
+        let file = self.directory.join("connector.toml");
+        fs::write(&file, configuration)?;
+        let plain = self.command()?;
+        let (program, arguments) = wrapper.split_first().context("an empty wrapper")?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .arg("run")
+            .arg("--config")
+            .arg(file);
+        command.env("HOME", &self.directory).current_dir(&self.directory);
+        self.process = Some(Process::start("connector", command, &self.directory)?);
+        Ok(())
+    }
+
+    /// Waits until it reports why it cannot reach its gateway.
+    pub fn await_status_failure(&self, limit: Duration) -> Result<Duration> {
+        wait::until("a failure in the connector's status", limit, || {
+            self.status().is_ok_and(|status| status.to_string().contains("last_failure"))
+        })
+    }
+
     /// Its process, while it runs.
     pub fn process(&mut self) -> Result<&mut Process> {
         self.process.as_mut().context("the connector was not started")

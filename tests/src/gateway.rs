@@ -112,6 +112,11 @@ impl Gateway {
         &self.state
     }
 
+    /// The address of its store, if it is not the embedded one.
+    pub fn store_url(&self) -> Option<&str> {
+        self.options.store.as_deref()
+    }
+
     /// Its process.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

@@ -49,10 +49,19 @@ const LOG_LINES_SHOWN: usize = 60;
 impl Process {
     /// Starts a command; what it writes goes to `<name>.log` in `directory`, after what is there already.
     pub fn start(name: &str, command: Command, directory: &Path) -> Result<Self> {
+        Self::start_with(name, command, directory, Stdio::null())
+    }
+
+    /// The same, with a standard input that stays open and silent.
+    pub fn start_with_open_input(name: &str, command: Command, directory: &Path) -> Result<Self> {
+        Self::start_with(name, command, directory, Stdio::piped())
+    }
+
+    fn start_with(name: &str, command: Command, directory: &Path, input: Stdio) -> Result<Self> {
         let log = directory.join(format!("{name}.log"));
         let file: File = OpenOptions::new().create(true).append(true).open(&log)?;
         let mut command = bound_to_us(command);
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        command.stdin(input).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("start {name} ({:?})", command.get_program()))?;
         Ok(Self { name: name.to_owned(), child, log })
     }

@@ -1,6 +1,6 @@
 //! The usual scene: one gateway, one site with a connector and an sshd that no port is open to, an owner, and alice.
 
-use crate::{Client, Connector, Gateway, GatewayOptions, Scratch, Sshd, tools, wait};
+use crate::{Client, Connector, Gateway, GatewayOptions, Process, Scratch, Sshd, tools, wait};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::path::Path;
@@ -45,8 +45,7 @@ impl World {
         owner.bootstrap(&gateway, OWNER.0, OWNER.1)?.expect(0)?;
         owner.write_secret("alice.password", ALICE.1)?;
         owner.apply(&documents(sshd.port()))?.expect(0)?;
-        let mut connector =
-            enroll(&owner, &programs, &scratch.join("connector"), &[&format!("127.0.0.1:{}", sshd.port())])?;
+        let mut connector = enroll(&owner, &programs, &scratch.join("connector"), &["127.0.0.1:*"])?;
         connector.run()?;
         let alice = Client::new(&programs, &scratch.join("alice"))?;
         alice.sign_in(&gateway, ALICE.0, ALICE.1)?;
@@ -58,6 +57,45 @@ impl World {
     /// Waits until a connector of the site is online.
     pub fn await_connector(&self) -> Result<Duration> {
         await_connector(&self.owner)
+    }
+
+    /// Adds a TCP resource at the site `office`; engineers may connect to it.
+    pub fn add_tcp(&self, name: &str, target: &str) -> Result<()> {
+        let document = format!("kind: resource\nname: {name}\nsite: office\ntype: tcp\ntarget: {target}\n");
+        self.owner.apply(&document)?.expect(0)?;
+        Ok(())
+    }
+
+    /// Lets engineers in again, for so long.
+    pub fn grant_until(&self, limit: Duration) -> Result<()> {
+        let end = format!("+{} seconds", limit.as_secs());
+        let output = tools::command("date")?.args(["-u", "-d", &end, "+%Y-%m-%dT%H:%M:%SZ"]).output()?;
+        let end = String::from_utf8(output.stdout)?;
+        let document = format!("{}expires_at: {}\n", grant(), end.trim());
+        self.owner.apply(&document)?.expect(0)?;
+        Ok(())
+    }
+
+    /// Lets engineers in again.
+    pub fn grant_engineers(&self) -> Result<()> {
+        self.owner.apply(grant())?.expect(0)?;
+        Ok(())
+    }
+
+    /// The ids of the sessions that live.
+    pub fn live_sessions(&self) -> Result<Vec<String>> {
+        let list = items(&self.owner.json(&["sessions", "ls"])?);
+        let live = list.iter().filter(|session| session["live"] == Value::Bool(true));
+        Ok(live.filter_map(|session| session["id"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// `postern proxy` with an input that stays open and silent; its log lies in `directory`.
+    pub fn hold(&self, person: &Client, directory: &Path, resource: &str) -> Result<Process> {
+        Process::start_with_open_input(
+            &format!("proxy-{resource}"),
+            person.postern(&["proxy", resource]),
+            directory,
+        )
     }
 
     /// Takes away what lets engineers in.
@@ -82,8 +120,17 @@ pub fn await_connector(owner: &Client) -> Result<Duration> {
 /// How many connectors the gateway has links to.
 pub fn online(owner: &Client) -> usize {
     let Ok(list) = owner.json(&["connectors", "ls"]) else { return 0 };
-    let list = list.as_array().or_else(|| list["items"].as_array()).cloned().unwrap_or_default();
-    list.iter().filter(|connector| connector["online"] == Value::Bool(true)).count()
+    items(&list).iter().filter(|connector| connector["online"] == Value::Bool(true)).count()
+}
+
+/// The entries of a list as the command prints it.
+fn items(list: &Value) -> Vec<Value> {
+    list.as_array().or_else(|| list["items"].as_array()).cloned().unwrap_or_default()
+}
+
+/// The grant that lets engineers into the site.
+fn grant() -> &'static str {
+    "kind: grant\nname: engineers-reach-office\nsubjects: [{group: engineers}]\nresources: {site: office}\nactions: [connect]\n"
 }
 
 /// The site `office` with its sshd, the engineers, alice, and the grant that joins them.
@@ -93,7 +140,7 @@ pub fn documents(sshd_port: u16) -> String {
          kind: resource\nname: bastion\nsite: office\ntype: ssh\ntarget: 127.0.0.1:{sshd_port}\nlabels: {{env: prod}}\n---\n\
          kind: group\nname: engineers\n---\n\
          kind: user\nname: alice\ngroups: [engineers]\npassword: {{fromFile: alice.password}}\n---\n\
-         kind: grant\nname: engineers-reach-office\nsubjects: [{{group: engineers}}]\nresources: {{site: office}}\n\
-         actions: [connect]\n"
+         {}",
+        grant()
     )
 }

@@ -1,8 +1,7 @@
 //! The harness keeps its own promises: what it starts works, and what it stops is gone.
 
 use anyhow::Result;
-use postern_tests::target::Manner;
-use postern_tests::{Postgres, Sshd, Target, postgres, scenario, tools, until};
+use postern_tests::{Manner, Postgres, Sshd, Target, postgres, scenario, tools, until};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
