@@ -2,6 +2,7 @@
 
 use crate::allow::Entry;
 use clap::{Args, Parser, Subcommand};
+use postern_ids::Name;
 use std::path::PathBuf;
 
 /// The agent of a Postern gateway inside a private network: it dials out, and connects what its allow-list admits.
@@ -30,7 +31,7 @@ pub enum Command {
     /// Register this connector with its gateway, once
     ///
     /// Makes a key pair whose private half never leaves this machine, hands the public half to the gateway, and pins
-    /// the gateway's keys. Needs an enrolment token: `postern tokens create --enrolment --site SITE`.
+    /// the gateway's keys. Needs an enrolment token: `postern tokens create --site SITE --out FILE`.
     Enroll(Enroll),
     /// Connect to the gateway and serve until stopped
     ///
@@ -63,6 +64,9 @@ pub struct Enroll {
     /// Examples: 10.0.0.0/8:*, db.internal:5432, 127.0.0.1:22, [::1]:22
     #[arg(long, value_name = "TARGET")]
     pub allow: Vec<Entry>,
+    /// Name to register under [default: the gateway makes one up]
+    #[arg(long, env = "POSTERN_NAME", value_name = "NAME")]
+    pub name: Option<Name>,
     /// Certificate authority of the gateway (or of a TLS-inspecting proxy), in PEM
     #[arg(long = "ca-file", value_name = "FILE")]
     pub ca_files: Vec<PathBuf>,
@@ -82,7 +86,7 @@ pub struct Run {
     /// Certificate authority of the gateway (or of a TLS-inspecting proxy), in PEM
     #[arg(long = "ca-file", value_name = "FILE")]
     pub ca_files: Vec<PathBuf>,
-    /// Links to each gateway, 1 to 16 [default: 2]
-    #[arg(long, value_name = "N")]
-    pub slots: Option<u8>,
+    /// Name to register under, when it enrolls by itself [default: the gateway makes one up]
+    #[arg(long, env = "POSTERN_NAME", value_name = "NAME")]
+    pub name: Option<Name>,
 }

@@ -1,7 +1,7 @@
 //! Who this connector is: its key, and what it learned and pinned when it enrolled.
 
 use crate::private_file::{self, PrivateFileError};
-use postern_ids::{ConnectorId, Timestamp};
+use postern_ids::{ConnectorId, Name, Timestamp};
 use postern_token::{Alg, KeyError, KeySet, SigningKey, VerifyingKey};
 use postern_tunnel_io::tls::Trust;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,10 @@ pub enum IdentityError {
 pub struct Enrolled {
     /// The id under which the gateway knows our public key.
     pub connector: ConnectorId,
+    /// The name it got.
+    pub name: Name,
+    /// The name of the site it serves.
+    pub site: Name,
     /// The only issuer whose grants count, and the audience of our dials.
     pub issuer: String,
     /// The gateways to dial.
@@ -207,6 +211,8 @@ mod tests {
         let grant_key = SigningKey::generate(Alg::EdDsa).unwrap();
         let enrolled = Enrolled {
             connector: ConnectorId::mint(Timestamp::EPOCH, [1; 10]),
+            name: "office-1".parse().unwrap(),
+            site: "office".parse().unwrap(),
             issuer: "https://gw.example".into(),
             gateways: vec!["https://gw.example".parse().unwrap()],
             ca_sha256: Some(sha256_text(&[0xab; 32])),

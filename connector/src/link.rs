@@ -201,7 +201,7 @@ impl<R: Resolver> Slot<R> {
                     tracing::info!(%session, ended = ended.label(), "session cut");
                 }
             }
-            Event::GoAway { .. } | Event::Inventory(_) => {}
+            Event::GoAway { .. } | Event::Inventory { .. } | Event::Keys(_) => {}
         }
     }
 

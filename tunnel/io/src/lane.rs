@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use postern_ids::Ended;
 use postern_tunnel_proto::{LaneId, Read, Reset, ResetClass, WriteError};
 use std::{
+    fmt,
     future::poll_fn,
     io,
     pin::Pin,
@@ -167,16 +168,28 @@ fn gone(state: &State, lane: LaneId) -> LaneEnd {
     state.lane_end(lane).unwrap_or(LaneEnd::Done)
 }
 
+/// The peer reset the lane; what an I/O error of a [`Lane`] carries inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneReset {
+    /// The peer's code.
+    pub code: u16,
+}
+
+impl fmt::Display for LaneReset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Ended::from_code(self.code) {
+            Some(ended) => f.write_str(ended.sentence()),
+            None => write!(f, "the stream was reset with code {}", self.code),
+        }
+    }
+}
+
+impl std::error::Error for LaneReset {}
+
 fn io_error(end: LaneEnd) -> io::Error {
     match end {
         LaneEnd::Done => io::ErrorKind::BrokenPipe.into(),
-        LaneEnd::Reset(code) => io::Error::new(
-            io::ErrorKind::ConnectionReset,
-            match Ended::from_code(code) {
-                Some(ended) => ended.sentence().to_owned(),
-                None => format!("the stream was reset with code {code}"),
-            },
-        ),
+        LaneEnd::Reset(code) => io::Error::new(io::ErrorKind::ConnectionReset, LaneReset { code }),
         LaneEnd::LinkLost => io::Error::new(io::ErrorKind::ConnectionAborted, "the link was lost"),
     }
 }

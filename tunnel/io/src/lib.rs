@@ -19,9 +19,9 @@ pub mod tls;
 
 pub use accept::{SUBPROTOCOL, UpgradeRefused, accept, upgrade_response};
 pub use cut::Cut;
-pub use dial::{Challenge, Credentials, Dial, DialError, Proxy, Refused, dial, tune_socket};
+pub use dial::{Challenge, Credentials, Dial, DialError, Proxy, Refused, Stream, connect, dial, tune_socket};
 pub use forward::{ForwardEnd, Forwarded, Side, forward};
-pub use lane::Lane;
+pub use lane::{Lane, LaneReset};
 pub use link::{Blame, Event, Incoming, IncomingLane, Link, LinkConfig, LinkEnded, OpenError, Opened};
 pub use postern_tunnel_proto::{Budget, Churn, Heartbeat, Limits, Open};
 pub use splice::splice;

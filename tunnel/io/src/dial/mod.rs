@@ -163,16 +163,46 @@ impl DialError {
     }
 }
 
+/// A connection to a gateway, up to and including TLS.
+#[derive(Debug)]
+enum Connected {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A byte stream to a gateway.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// Dials once. Names are resolved anew each time; every step has a deadline.
 pub async fn dial(dial: Dial<'_>) -> Result<(Link, Incoming), DialError> {
     let Dial { url, trust, proxy, credentials, config } = dial;
+    match reach(&url, &trust, &proxy).await? {
+        Connected::Plain(tcp) => start(tcp, &url, credentials, config).await,
+        Connected::Tls(mut stream) => {
+            tls::tune(stream.get_mut().1);
+            start(*stream, &url, credentials, config).await
+        }
+    }
+}
+
+/// Connects to the host of `url` the way [`dial`] does, for plain HTTP/1.1 on the same way out and the same trust.
+pub async fn connect(url: &Url, trust: &tls::Trust, proxy: &Proxy) -> Result<Box<dyn Stream>, DialError> {
+    Ok(match reach(url, trust, proxy).await? {
+        Connected::Plain(tcp) => Box::new(tcp),
+        Connected::Tls(stream) => stream,
+    })
+}
+
+async fn reach(url: &Url, trust: &tls::Trust, proxy: &Proxy) -> Result<Connected, DialError> {
     let is_tls = match url.scheme() {
         "https" | "wss" => true,
         "http" | "ws" => false,
-        _ => return Err(DialError::Url(url)),
+        _ => return Err(DialError::Url(url.clone())),
     };
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-        return Err(DialError::Url(url));
+        return Err(DialError::Url(url.clone()));
     };
     // Made before connecting: a wrong CA file is told at once, without the network.
     let tls = if is_tls { Some(trust.client_config(&[b"http/1.1"])?) } else { None };
@@ -180,12 +210,10 @@ pub async fn dial(dial: Dial<'_>) -> Result<(Link, Incoming), DialError> {
         Some(proxy) => proxy::connect_through(proxy, host, port).await?,
         None => connect::connect(host, port).await?,
     };
-    let Some(tls) = tls else {
-        return start(tcp, &url, credentials, config).await;
-    };
-    let mut stream = handshake(tls, host, tcp).await?;
-    tls::tune(stream.get_mut().1);
-    start(stream, &url, credentials, config).await
+    Ok(match tls {
+        Some(tls) => Connected::Tls(Box::new(handshake(tls, host, tcp).await?)),
+        None => Connected::Plain(tcp),
+    })
 }
 
 async fn handshake(
