@@ -8,8 +8,8 @@ pub mod frame;
 pub mod link;
 pub mod stream;
 
-pub use frame::{LaneId, ResetClass};
+pub use frame::{LaneId, ResetClass, Transmit};
 pub use link::{
     Budget, Churn, Config, EndedBy, Event, Heartbeat, LaneGone, Limits, Link, LinkEnd, Open, OpenError,
-    Outcome, Read, Reset, Side, Transmit, Versions, WriteError,
+    Outcome, Read, Reset, Side, Versions, WriteError,
 };

@@ -110,16 +110,18 @@ pub struct Config {
 }
 
 impl Config {
-    /// The documented defaults for `side`, with a budget of its own.
+    /// The documented defaults for `side`, with a budget of its own. The accepting side does not trust its peer with
+    /// many lanes; the dialing side chose whom it dialed.
     pub fn new(side: Side) -> Self {
+        let (lanes_max, churn) = match side {
+            Side::Dialer => (65_536, None),
+            Side::Acceptor => (256, Some(Churn::default())),
+        };
         Self {
             side,
             versions: Versions::OURS,
-            limits: Limits::default(),
-            churn: match side {
-                Side::Dialer => None,
-                Side::Acceptor => Some(Churn::default()),
-            },
+            limits: Limits { lanes_max, ..Limits::default() },
+            churn,
             heartbeat: Heartbeat::default(),
             budget: Budget::default(),
         }

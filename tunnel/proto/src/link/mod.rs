@@ -4,260 +4,218 @@
 //! from above. *`poll_*`* give what is to be done: after anything else was called, poll events until there are none, then
 //! transmit whenever the transport has nothing left to write, then set one timer to `poll_timeout`.
 
+mod answers;
+mod arena;
 mod budget;
+mod chunks;
+mod churn;
+mod commands;
 mod config;
+mod control;
+mod drr;
+mod ending;
 mod events;
-mod transmit;
+mod hash;
+mod heartbeat;
+mod lane;
+mod pressure;
+mod rate;
+mod receive;
+mod rtt;
+mod schedule;
+mod send;
+mod window;
 
+pub use answers::{LaneGone, Open, OpenError, Outcome, Read, WriteError};
 pub use budget::Budget;
 pub use config::{Churn, Config, Heartbeat, Limits, Side, Versions};
 pub use events::{EndedBy, Event, LinkEnd, Reset};
-pub use transmit::Transmit;
 
-use crate::frame::LaneId;
-use bytes::Bytes;
-use postern_ids::SessionId;
-use std::time::{Duration, Instant};
-
-/// What Open carries.
-#[derive(Debug, Clone, Default)]
-pub struct Open {
-    /// The flow group: lanes of one group share one fair part of the link.
-    pub flow: u64,
-    /// For the layer above, at most 16 KiB.
-    pub metadata: Bytes,
-    /// The stream's first bytes, at most 16 KiB.
-    pub early: Bytes,
-}
-
-/// Why a lane could not be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// The peer's Hello has not come yet: wait for `Established`.
-    #[error("the link is not established yet")]
-    NotEstablished,
-    /// The peer's limit of lanes is reached.
-    #[error("the peer takes no more lanes")]
-    LanesMax,
-    /// GoAway was sent or received, or the lane numbers are used up.
-    #[error("the link is going away")]
-    GoingAway,
-    /// The link is over.
-    #[error("the link is closed")]
-    Closed,
-    /// Metadata or early data is longer than 16 KiB.
-    #[error("metadata or early data is too long")]
-    TooLong,
-}
-
-/// The lane was reset, refused or done, or never was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the lane is gone")]
-pub struct LaneGone;
-
-/// Why bytes were not taken for sending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum WriteError {
-    /// The lane is gone.
-    #[error("the lane is gone")]
-    Gone,
-    /// The lane is not open yet, or `finish` was called.
-    #[error("the lane does not take bytes")]
-    NotWritable,
-}
-
-/// What a lane has to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Read {
-    /// Bytes, in order.
-    Chunk(Bytes),
-    /// Nothing yet: wait for `Readable`.
-    Blocked,
-    /// The peer finished; said after its last byte.
-    Finished,
-}
-
-/// What `poll_transmit` has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Nothing to send.
-    Idle,
-    /// The message was written into the `Transmit`: send it as one binary message.
-    Message,
-    /// Send this WebSocket close frame and stop; nothing follows.
-    Close {
-        /// The close code.
-        code: u16,
-        /// The close reason.
-        reason: std::borrow::Cow<'static, str>,
-    },
-}
+use crate::frame::{Hello, LaneId};
+use arena::Arena;
+use chunks::Chunks;
+use churn::Bucket;
+use control::{Command, Control};
+use hash::IntMap;
+use heartbeat::Pulse;
+use lane::Lane;
+use rate::Rate;
+use rtt::Rtt;
+use schedule::Schedule;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 /// The machine of one link.
 #[derive(Debug)]
 pub struct Link {
     config: Config,
+    /// The peer's Hello and the version both speak, once it came.
+    peer: Option<(Hello, u16)>,
+    lanes: Arena<Lane>,
+    by_id: IntMap<u32, u32>,
+    /// The next number of a lane that we open, until they are used up.
+    next_ours: Option<u32>,
+    /// The only number that the peer may give its next lane.
+    next_theirs: Option<u32>,
+    /// Lanes of the peer that exist.
+    theirs: u32,
+    chunks: Chunks,
+    schedule: Schedule,
+    control: Control,
+    /// Lanes that owe the peer a Credit.
+    credits: VecDeque<u32>,
+    events: VecDeque<Event>,
+    bucket: Option<Bucket>,
+    pulse: Pulse,
+    rtt: Rtt,
+    rate: Rate,
+    /// Bytes held by all lanes.
+    buffered: usize,
+    /// Bytes that may still come for lanes that we cut.
+    strays: u64,
+    away: Away,
+    ended: Option<LinkEnd>,
+    /// The close frame is still to be sent.
+    close_due: bool,
+}
+
+/// Who said GoAway.
+#[derive(Debug, Clone, Copy, Default)]
+struct Away {
+    sent: bool,
+    received: bool,
 }
 
 impl Link {
     /// A link whose transport is up; its Hello is the first message of `poll_transmit`.
-    pub fn new(_config: Config, _now: Instant) -> Self {
-        todo!()
+    pub fn new(config: Config, now: Instant) -> Self {
+        let (ours, theirs) = match config.side {
+            Side::Dialer => (1, 2),
+            Side::Acceptor => (2, 1),
+        };
+        let hello = Hello {
+            version_min: config.versions.min,
+            version_max: config.versions.max,
+            lanes_max: config.limits.lanes_max,
+            window: config.limits.window,
+        };
+        let mut link = Self {
+            peer: None,
+            lanes: Arena::default(),
+            by_id: IntMap::default(),
+            next_ours: Some(ours),
+            next_theirs: Some(theirs),
+            theirs: 0,
+            chunks: Chunks::default(),
+            schedule: Schedule::default(),
+            control: Control::default(),
+            credits: VecDeque::new(),
+            events: VecDeque::new(),
+            bucket: config.churn.map(|rule| Bucket::new(rule, now)),
+            pulse: Pulse::new(config.heartbeat, now),
+            rtt: Rtt::new(now),
+            rate: Rate::default(),
+            buffered: 0,
+            strays: 0,
+            away: Away::default(),
+            ended: None,
+            close_due: false,
+            config,
+        };
+        link.command(Command::Hello(hello));
+        link
     }
 
-    /// Lanes that exist now, in any state.
+    /// Lanes that exist, in any state.
     pub fn lanes(&self) -> usize {
-        todo!()
+        self.lanes.len()
     }
 
     /// The smallest round trip measured lately.
     pub fn rtt(&self) -> Option<Duration> {
-        todo!()
+        self.rtt.min()
     }
 
-    /// Bytes held by all lanes, both directions.
+    /// The last round trip measured: what a user feels at the moment.
+    pub fn last_rtt(&self) -> Option<Duration> {
+        self.rtt.last()
+    }
+
+    /// Bytes held by all lanes, both directions, with what their bookkeeping costs.
     pub fn buffered(&self) -> usize {
-        todo!()
+        self.buffered
     }
 
     /// How the link ended, once it has.
     pub fn ended(&self) -> Option<&LinkEnd> {
-        todo!()
+        self.ended.as_ref()
     }
 
     /// Whether lanes can still be opened: established, and nobody said GoAway.
     pub fn takes_lanes(&self) -> bool {
-        todo!()
+        self.peer.is_some() && !self.away.sent && !self.away.received && self.ended.is_none()
     }
 
     /// Whether `poll_transmit` would have a message or a close; cheap, for a driver that decides whether to wake its writer.
     pub fn wants_transmit(&self) -> bool {
-        todo!()
+        self.close_due || !self.control.is_empty() || !self.credits.is_empty() || !self.schedule.is_empty()
     }
 
-    /// Bytes that `write` would take for this lane now.
-    pub fn writable(&self, _lane: LaneId) -> usize {
-        todo!()
+    /// Bytes that `write` would take for this lane.
+    pub fn writable(&self, lane: LaneId) -> usize {
+        let Some(lane) = self.find(lane).and_then(|index| self.lanes.get(index)) else { return 0 };
+        if lane.phase != lane::Phase::Open || lane.sending != lane::Sending::Open {
+            return 0;
+        }
+        self.room(lane)
     }
 
-    /// One binary message came. Its payloads are handed on as slices of it, so its allocation should not be much larger
-    /// than the message itself.
-    pub fn handle_message(&mut self, _message: Bytes, _now: Instant) {
-        todo!()
-    }
-
-    /// Some bytes of any kind came, possibly not a whole message: the peer is alive.
-    pub fn handle_heard(&mut self, _now: Instant) {
-        todo!()
-    }
-
-    /// The transport took some bytes of the last message, but not all: the write is not stuck.
-    pub fn handle_progress(&mut self, _now: Instant) {
-        todo!()
-    }
-
-    /// The transport took the last message whole. Call it before `poll_transmit` is asked for the next one.
-    pub fn handle_flushed(&mut self, _now: Instant) {
-        todo!()
-    }
-
-    /// The time that `poll_timeout` named has come.
-    pub fn handle_timeout(&mut self, _now: Instant) {
-        todo!()
-    }
-
-    /// The peer's WebSocket close came, or the transport ended (code 1006 then).
-    pub fn handle_close(&mut self, _code: u16, _reason: &str) {
-        todo!()
-    }
-
-    /// The peer broke WebSocket itself (a text message, a message too big): closes with `code`.
-    pub fn handle_violation(&mut self, _code: u16, _reason: &'static str) {
-        todo!()
-    }
-
-    /// Opens a lane; `Opened` or `Refused` answers.
-    pub fn open(&mut self, _open: Open) -> Result<LaneId, OpenError> {
-        todo!()
-    }
-
-    /// Accepts an `Incoming` lane. Metadata is at most 16 KiB; longer is cut off at the link with `TooLong`.
-    pub fn accept(&mut self, _lane: LaneId, _metadata: Bytes) -> Result<(), LaneGone> {
-        todo!()
-    }
-
-    /// Refuses an `Incoming` lane. Detail beyond 256 bytes is cut off.
-    pub fn refuse(&mut self, _lane: LaneId, _code: u16, _detail: &[u8]) {
-        todo!()
-    }
-
-    /// Takes bytes for sending from the front of `bytes` and says how many; less than all means: wait for `Writable`.
-    pub fn write(&mut self, _lane: LaneId, _bytes: &mut Bytes) -> Result<usize, WriteError> {
-        todo!()
-    }
-
-    /// Ends our direction after what was written; the other goes on.
-    pub fn finish(&mut self, _lane: LaneId) -> Result<(), LaneGone> {
-        todo!()
-    }
-
-    /// Cuts a lane at once, in any state. Silent when the lane is gone or both directions are over.
-    pub fn reset(&mut self, _lane: LaneId, _reset: Reset) {
-        todo!()
-    }
-
-    /// The next received bytes of a lane, at most `max`. They count against the window until `consume`.
-    pub fn read(&mut self, _lane: LaneId, _max: usize) -> Result<Read, LaneGone> {
-        todo!()
-    }
-
-    /// The application is done with `bytes` that it read: they go back to the peer as credit.
-    pub fn consume(&mut self, _lane: LaneId, _bytes: usize, _now: Instant) {
-        todo!()
-    }
-
-    /// Tells the peer to open no more lanes; later opens of the peer are refused with `draining`.
-    pub fn go_away(&mut self, _code: u16, _hint: &str) {
-        todo!()
-    }
-
-    /// Tells the peer to end a session, attached or not.
-    pub fn kill(&mut self, _session: SessionId, _code: u16) {
-        todo!()
-    }
-
-    /// Sends one part of the inventory: whole entries, at most 64 KiB.
-    pub fn inventory(&mut self, _entries: Bytes, _last: bool) {
-        todo!()
-    }
-
-    /// Sends new grant keys, at most 64 KiB.
-    pub fn keys(&mut self, _keys: Bytes) {
-        todo!()
-    }
-
-    /// Measures the round trip now.
-    pub fn ping(&mut self, _now: Instant) {
-        todo!()
-    }
-
-    /// Ends the link: control frames that wait are sent, then the close.
-    pub fn close(&mut self, _code: u16, _reason: impl Into<std::borrow::Cow<'static, str>>) {
-        todo!()
-    }
-
-    /// The next message to send. Call it only when the transport has nothing left to write: what is sent next is chosen here.
-    pub fn poll_transmit(&mut self, _out: &mut Transmit, _now: Instant) -> Outcome {
-        todo!()
-    }
-
-    /// The next news.
+    /// The next news. Drain it after every `handle_message`: the queue is bounded by what one message can cause.
     pub fn poll_event(&mut self) -> Option<Event> {
-        todo!()
+        self.events.pop_front()
     }
 
     /// When `handle_timeout` is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
+        self.ended.is_none().then(|| self.pulse.deadline(self.peer.is_some()))
+    }
+
+    fn find(&self, lane: LaneId) -> Option<u32> {
+        self.by_id.get(&lane.0).copied()
+    }
+
+    /// Queues a control frame; a peer that lets too many wait is cut off.
+    fn command(&mut self, command: Command) {
+        if !self.control.push(command) {
+            self.violation(postern_ids::Ended::Limit.code(), "control frames are not read");
+        }
+    }
+
+    /// Runs `act` on a lane and keeps the count of buffered bytes true.
+    fn with<R>(&mut self, index: u32, act: impl FnOnce(&mut Lane, &mut Chunks) -> R) -> Option<R> {
+        let lane = self.lanes.get_mut(index)?;
+        let before = lane.cost();
+        let result = act(lane, &mut self.chunks);
+        let after = lane.cost();
+        self.recount(before, after);
+        Some(result)
+    }
+
+    fn recount(&mut self, before: usize, after: usize) {
+        if let Some(more) = after.checked_sub(before) {
+            self.buffered += more;
+            self.config.budget.add(more);
+        } else {
+            self.buffered -= before - after;
+            self.config.budget.sub(before - after);
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.config.budget.sub(self.buffered);
     }
 }
