@@ -67,15 +67,15 @@ pub(crate) struct Forge {
 impl Forge {
     /// Of an access token.
     pub(crate) fn new() -> Self {
-        Self::of(Alg::Es256, "at+jwt", serde_json::to_value(access_claims()).unwrap())
+        Self::of(Alg::Es256, "at+jwt", &serde_json::to_value(access_claims()).unwrap())
     }
 
     /// Of a grant.
     pub(crate) fn grant() -> Self {
-        Self::of(Alg::EdDsa, "postern-grant+jwt", serde_json::to_value(grant_claims()).unwrap())
+        Self::of(Alg::EdDsa, "postern-grant+jwt", &serde_json::to_value(grant_claims()).unwrap())
     }
 
-    fn of(alg: Alg, typ: &str, claims: Value) -> Self {
+    fn of(alg: Alg, typ: &str, claims: &Value) -> Self {
         let key = SigningKey::generate(alg).unwrap();
         let header = json!({"alg": alg.name(), "typ": typ, "kid": key.kid()});
         Self { key, header: header.as_object().unwrap().clone(), claims: claims.as_object().unwrap().clone() }
