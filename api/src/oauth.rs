@@ -6,6 +6,12 @@ use std::fmt;
 /// The only client.
 pub const CLIENT_ID: &str = "postern-cli";
 
+/// The path of the command's loopback redirect: `http://127.0.0.1:PORT/callback` or `http://[::1]:PORT/callback`.
+pub const REDIRECT_PATH: &str = "/callback";
+
+/// The form field in which a device says what it is called; ours, beside those of RFC 8628.
+pub const DEVICE_NAME_FIELD: &str = "device_name";
+
 /// `grant_type` of an authorization code.
 pub const GRANT_AUTHORIZATION_CODE: &str = "authorization_code";
 /// `grant_type` of a refresh token.

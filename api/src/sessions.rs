@@ -43,10 +43,9 @@ pub struct SessionView {
     pub resource: ObjectRef,
     /// The decision that allowed it.
     pub decision: DecisionId,
-    /// The policy revision of that decision.
-    pub revision: u64,
-    /// The caller's address.
-    pub source: IpAddr,
+    /// The caller's address; known while the session lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
     /// When it began.
     pub started_at: Time,
     /// When it ended.

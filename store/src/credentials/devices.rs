@@ -3,7 +3,7 @@
 use super::SecretHash;
 use crate::{ChangeError, Store, StoreError};
 use postern_ids::{SignInId, Timestamp, UserId};
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 /// Where a device authorization stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub struct DeviceAuthorization {
     pub user_code: String,
     /// The OAuth client.
     pub client_id: String,
+    /// What the device calls itself; shown to the person who is asked, believed by nobody.
+    pub device: String,
+    /// Where the device asked from; shown to the person who is asked.
+    pub address: IpAddr,
     /// How far apart polls must be.
     pub interval: Duration,
     /// When it stops being good.

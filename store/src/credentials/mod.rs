@@ -1,6 +1,7 @@
 //! What proves who somebody is, or lets something in once: stored as hashes or sealed, never readable from a dump.
 
 mod bootstrap;
+mod browsers;
 mod codes;
 mod devices;
 mod enrolment;
