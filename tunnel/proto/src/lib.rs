@@ -13,3 +13,10 @@ pub use link::{
     Budget, Churn, Config, EndedBy, Event, Heartbeat, LaneGone, Limits, Link, LinkEnd, Open, OpenError,
     Outcome, Read, Reset, Side, Versions, WriteError,
 };
+
+/// Some instant for unit tests, where only differences matter.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a virtual clock has to start somewhere")]
+pub(crate) fn epoch() -> std::time::Instant {
+    std::time::Instant::now()
+}

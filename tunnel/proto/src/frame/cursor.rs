@@ -26,7 +26,6 @@ impl Cursor {
         Some(array)
     }
 
-
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }

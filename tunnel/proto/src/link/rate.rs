@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn measured(bytes_per_message: usize, took: Duration) -> usize {
-        let (mut rate, mut now) = (Rate::default(), Instant::now());
+        let (mut rate, mut now) = (Rate::default(), crate::epoch());
         for _ in 0..100 {
             rate.start(bytes_per_message, now);
             now += took;

@@ -87,7 +87,7 @@ mod tests {
     const KIB: u32 = 1024;
 
     fn grown(rtt: Duration, per_second: u32) -> u32 {
-        let (mut window, mut now, limits) = (Window::new(256 * KIB), Instant::now(), Limits::default());
+        let (mut window, mut now, limits) = (Window::new(256 * KIB), crate::epoch(), Limits::default());
         for _ in 0..100 {
             let grant = window.grant(false);
             window.granted(grant);
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn credit_is_given_in_quarters_and_never_beyond_the_window() {
-        let (mut window, now) = (Window::new(256 * KIB), Instant::now());
+        let (mut window, now) = (Window::new(256 * KIB), crate::epoch());
         assert!(window.receive(200 * KIB));
         assert_eq!(window.consume(60 * KIB, now), 60 * KIB);
         assert_eq!(window.grant(false), 0);
