@@ -73,6 +73,7 @@ fn j03_two_issuers_may_use_one_key_name_and_never_share_the_key() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the listener shows that nobody connects")]
 fn j04_a_header_that_brings_or_points_to_a_key_is_refused_and_nothing_is_fetched() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -278,6 +279,7 @@ fn j09_a_token_of_one_kind_is_useless_as_another() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it measures how long a refusal takes")]
 fn j10_critical_extensions_duplicate_keys_and_encrypted_tokens_are_refused_quickly() {
     let forge = Forge::new();
     let began = Instant::now();
