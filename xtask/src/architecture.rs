@@ -82,7 +82,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "postern-bench",
-        may_use: &["postern-ids", "postern-policy", "postern-tests"],
+        may_use: &["postern-ids", "postern-policy", "postern-tests", "postern-tunnel-io"],
         must_not_use: &["sqlx", "axum"],
     },
     Room { name: "postern-tests", may_use: &[], must_not_use: &["tokio", "reqwest"] },

@@ -22,8 +22,6 @@ use tokio::{
 const TURN_MAX: usize = 32;
 /// How long a peer has to answer our close.
 const LINGER: Duration = Duration::from_secs(1);
-/// A message below this is copied out of the socket's buffer: a few bytes that wait in a lane must not pin it.
-const COPY_BELOW: usize = 4 * 1024;
 
 /// The clock of every link; a test can pause it.
 pub(crate) fn now() -> Instant {
@@ -171,9 +169,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn on_received(&mut self, received: Received) {
         self.read = self.socket.read();
         self.shared.act(|state| match received {
-            Received::Message(message) if message.len() < COPY_BELOW => {
-                state.machine.handle_message(Bytes::copy_from_slice(&message), now());
-            }
             Received::Message(message) => state.machine.handle_message(message, now()),
             Received::Control => state.machine.handle_heard(now()),
             Received::Close { code, reason } => state.machine.handle_close(code, &reason),

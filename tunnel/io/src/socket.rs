@@ -4,7 +4,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{Sink, Stream};
-use postern_tunnel_proto::{Side, Transmit};
+use postern_tunnel_proto::{Side, Transmit, frame::MESSAGE_MAX};
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -24,8 +24,6 @@ use tokio_tungstenite::{
 const READ_BUFFER: usize = 16 * 1024;
 /// Control frames only; data messages do not pass through it.
 const CONTROL_BUFFER: usize = 4 * 1024;
-/// The longest message that the protocol allows.
-const MESSAGE_MAX: usize = 128 * 1024;
 /// Pieces of a message that one system call takes.
 const PIECES_MAX: usize = 64;
 
