@@ -16,7 +16,13 @@ use tokio_tungstenite::{
     tungstenite::{
         Error, Message,
         error::ProtocolError,
-        protocol::{CloseFrame, Role, WebSocketConfig, frame::FrameHeader},
+        protocol::{
+            CloseFrame, Role, WebSocketConfig,
+            frame::{
+                FrameHeader,
+                coding::{Data, OpCode},
+            },
+        },
     },
 };
 
@@ -161,7 +167,8 @@ impl Outgoing {
     fn begin(&mut self, mask: Option<[u8; 4]>) {
         let length = self.transmit.len();
         self.header.clear();
-        let header = FrameHeader { mask, ..FrameHeader::default() };
+        let opcode = OpCode::Data(Data::Binary);
+        let header = FrameHeader { opcode, mask, ..FrameHeader::default() };
         // Writing into a Vec cannot fail.
         let _ = header.format(u64::try_from(length).unwrap_or(u64::MAX), &mut self.header);
         self.written = 0;
