@@ -38,6 +38,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         machine::ready_for_the_tests()?;
         Ok(Count::one())
     });
+    if built && options.only.is_none() {
+        run.part("examples in the documentation", documentation);
+    }
     if built && ready {
         suites::run(
             &mut run,
@@ -53,6 +56,18 @@ pub(crate) fn structure_only() -> Result<ExitCode> {
     let mut run = Run::begin();
     structure::parts(&mut run);
     Ok(if run.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn documentation() -> Result<Count> {
+    let mut command = workspace::cargo();
+    command.args(["test", "--workspace", "--doc", "--profile", workspace::PROFILE, "--quiet"]);
+    let output = command.output().context("start cargo test --doc")?;
+    let mut count = program::counted(&String::from_utf8_lossy(&output.stdout));
+    if !output.status.success() {
+        count.failed = count.failed.max(1);
+        eprintln!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(count)
 }
 
 fn clippy() -> Command {

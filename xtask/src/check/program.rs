@@ -75,7 +75,7 @@ fn log_path(program: &TestProgram, setting: &Setting) -> Result<PathBuf> {
 }
 
 /// Sums the lines `test result: ok. 3 passed; 0 failed; …`.
-fn counted(text: &str) -> Count {
+pub(crate) fn counted(text: &str) -> Count {
     let mut count = Count::default();
     for line in text.lines().filter(|line| line.starts_with("test result: ")) {
         count.passed += number_before(line, " passed");

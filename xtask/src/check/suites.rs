@@ -30,6 +30,10 @@ const END_TO_END_DEADLINE: Duration = Duration::from_secs(480);
 /// The larger forms may take this long each.
 const LONG_DEADLINE: Duration = Duration::from_secs(3600);
 
+/// Journeys wait for processes more than they compute; more of them at once than cores, but not so many that a bar of one second
+/// is missed for want of a core.
+const END_TO_END_THREADS: &str = "3";
+
 /// Runs all of them; the Postgres server lives exactly as long as this call.
 pub(crate) fn run(run: &mut Run, programs: &[TestProgram], selection: &Selection) {
     let mut server = None;
@@ -45,13 +49,14 @@ pub(crate) fn run(run: &mut Run, programs: &[TestProgram], selection: &Selection
         let setting = setting(selection, &[("POSTERN_TEST_POSTGRES", url.clone())], UNIT_DEADLINE, "");
         part(run, program, &setting, &format!("{} {}", program.package, described(program)));
     }
+    let threads = ("RUST_TEST_THREADS", END_TO_END_THREADS.to_owned());
+    let store = |name: &str| ("POSTERN_TEST_STORE", name.to_owned());
     for program in programs.iter().filter(|program| program.package == END_TO_END && program.kind == "test") {
-        let on_postgres =
-            [("POSTERN_TEST_POSTGRES", url.clone()), ("POSTERN_TEST_STORE", "postgres".to_owned())];
+        let on_postgres = [("POSTERN_TEST_POSTGRES", url.clone()), store("postgres"), threads.clone()];
         let setting_postgres = setting(selection, &on_postgres, END_TO_END_DEADLINE, "postgres");
         part(run, program, &setting_postgres, &format!("end to end: {} (Postgres)", program.target));
         if ON_BOTH_STORES.contains(&program.target.as_str()) {
-            let on_sqlite = [("POSTERN_TEST_STORE", "sqlite".to_owned())];
+            let on_sqlite = [store("sqlite"), threads.clone()];
             let setting_sqlite = setting(selection, &on_sqlite, END_TO_END_DEADLINE, "sqlite");
             part(run, program, &setting_sqlite, &format!("end to end: {} (SQLite)", program.target));
         }
