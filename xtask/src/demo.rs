@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: the whole way of the data on one machine, in a directory of its own.
 
 mod scene;
+mod steps;
 mod tour;
 
 use crate::{build, machine, workspace};
@@ -18,7 +19,7 @@ pub(crate) struct Options {
 
 /// Shows it.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let mut steps = tour::Steps::begin();
+    let mut steps = steps::Steps::begin();
     steps.take("tools on this machine", machine::ready_for_the_demo)?;
     steps.take("build the programs", build::programs)?;
     let mut scene = scene::set(&mut steps)?;

@@ -17,7 +17,10 @@ pub(crate) fn cycles(name: &str, src: &Path) -> Result<Vec<String>> {
     Ok(cycles_among(&modules).into_iter().map(|cycle| format!("{name}: {cycle}")).collect())
 }
 
-type Siblings = BTreeMap<ModulePath, BTreeMap<String, BTreeSet<String>>>;
+/// For each module, the siblings that it needs, each with a path that says so.
+type Edges = BTreeMap<String, BTreeMap<String, String>>;
+
+type Siblings = BTreeMap<ModulePath, Edges>;
 
 fn cycles_among(modules: &[Module]) -> Vec<String> {
     let mut found = Vec::new();
@@ -25,10 +28,18 @@ fn cycles_among(modules: &[Module]) -> Vec<String> {
         for group in loops(&edges) {
             let inside =
                 if parent.is_empty() { String::new() } else { format!("in {}: ", parent.join("::")) };
-            found.push(format!("import cycle {inside}{}", group.join(" ↔ ")));
+            found.push(format!("import cycle {inside}{} ({})", group.join(" ↔ "), reasons(&edges, &group)));
         }
     }
     found
+}
+
+/// One path for each edge inside a cycle.
+fn reasons(edges: &Edges, group: &[String]) -> String {
+    let inside = |from: &String| edges.get(from).into_iter().flatten().filter(|(to, _)| group.contains(to));
+    let named =
+        group.iter().flat_map(|from| inside(from).map(move |(_, path)| format!("{from} names {path}")));
+    named.collect::<Vec<_>>().join("; ")
 }
 
 /// For each parent, which of its children need which.
@@ -41,7 +52,8 @@ fn siblings(modules: &[Module]) -> Siblings {
             let common = module.path.iter().zip(&target).take_while(|(a, b)| a == b).count();
             if let (Some(from), Some(to)) = (module.path.get(common), target.get(common)) {
                 let parent = module.path.iter().take(common).cloned().collect();
-                all.entry(parent).or_default().entry(from.clone()).or_default().insert(to.clone());
+                let needed = all.entry(parent).or_default().entry(from.clone()).or_default();
+                needed.entry(to.clone()).or_insert_with(|| path.join("::"));
             }
         }
     }
@@ -49,7 +61,7 @@ fn siblings(modules: &[Module]) -> Siblings {
 }
 
 /// Groups of nodes that all reach each other.
-fn loops(edges: &BTreeMap<String, BTreeSet<String>>) -> Vec<Vec<String>> {
+fn loops(edges: &Edges) -> Vec<Vec<String>> {
     let mut found: Vec<Vec<String>> = Vec::new();
     for node in edges.keys() {
         if found.iter().any(|group| group.contains(node)) {
@@ -65,11 +77,11 @@ fn loops(edges: &BTreeMap<String, BTreeSet<String>>) -> Vec<Vec<String>> {
     found
 }
 
-fn reachable(edges: &BTreeMap<String, BTreeSet<String>>, from: &str) -> BTreeSet<String> {
+fn reachable(edges: &Edges, from: &str) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     let mut waiting = vec![from.to_owned()];
     while let Some(node) = waiting.pop() {
-        for next in edges.get(&node).into_iter().flatten() {
+        for next in edges.get(&node).into_iter().flat_map(BTreeMap::keys) {
             if seen.insert(next.clone()) {
                 waiting.push(next.clone());
             }
@@ -91,7 +103,7 @@ mod tests {
     fn two_modules_that_need_each_other_are_a_cycle() {
         let modules =
             [module("", "mod a; mod b;"), module("a", "use crate::b::B;"), module("b", "use crate::a::A;")];
-        assert_eq!(cycles_among(&modules), ["import cycle a ↔ b"]);
+        assert_eq!(cycles_among(&modules), ["import cycle a ↔ b (a names crate::b::B; b names crate::a::A)"]);
     }
 
     #[test]
@@ -101,7 +113,7 @@ mod tests {
             module("a", "use crate::B; pub struct A;"),
             module("b", "fn f(_: crate::a::A) {}"),
         ];
-        assert_eq!(cycles_among(&modules), ["import cycle a ↔ b"]);
+        assert_eq!(cycles_among(&modules), ["import cycle a ↔ b (a names crate::B; b names crate::a::A)"]);
     }
 
     #[test]
@@ -122,7 +134,10 @@ mod tests {
             module("a::x", "use super::y::Y;"),
             module("a::y", "use super::{x::X};"),
         ];
-        assert_eq!(cycles_among(&modules), ["import cycle in a: x ↔ y"]);
+        assert_eq!(
+            cycles_among(&modules),
+            ["import cycle in a: x ↔ y (x names super::y::Y; y names super::x::X)"]
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The scene of the demo: a private sshd, a gateway with the embedded store, a connector, an owner and an engineer.
 
 use super::directory;
-use super::tour::Steps;
+use super::steps::Steps;
 use crate::workspace;
 use anyhow::{Context, Result};
 use postern_tests::world::{self, ALICE, OWNER};
