@@ -297,7 +297,6 @@ pub enum OutageSpec {
 
 impl OutageSpec {
     /// Whether it is the default.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
     pub fn is_standard(&self) -> bool {
         *self == Self::Standard
     }

@@ -9,6 +9,7 @@ mod access;
 mod connectors;
 mod decisions;
 mod documents;
+mod kind;
 mod labels;
 mod me;
 pub mod oauth;
@@ -27,9 +28,10 @@ pub use documents::{
     PolicyDocument, ResourceDocument, ResourceKind, Secret, SelectorSpec, ServiceAccountDocument,
     SiteDocument, SubjectSpec, ThresholdDocument, UserDocument, WindowDocument,
 };
+pub use kind::ObjectKind;
 pub use labels::Labels;
 pub use me::{HostKeyView, Me, MyResource, SignInView};
-pub use objects::{HostKeysRequest, List, Object, ObjectKind, ObjectRef};
+pub use objects::{HostKeysRequest, List, Object, ObjectRef};
 pub use plan::{ApplyRequest, Change, ChangeKind, FieldDiff, Plan};
 pub use problem::{Problem, ProblemCode};
 pub use sessions::{EndSessionReply, PrincipalKind, PrincipalView, SessionView};

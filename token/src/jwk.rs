@@ -1,6 +1,6 @@
 //! JSON Web Keys (RFC 7517, RFC 8037) for the two kinds of public keys that are used here.
 
-use crate::{b64, key::Alg};
+use crate::{alg::Alg, b64};
 use serde_json::{Value, json};
 
 /// The members of RFC 7638 section 3.2 in their fixed order.

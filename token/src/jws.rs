@@ -1,6 +1,8 @@
 //! The compact form (RFC 7515): the checks that every kind of token shares, in the order that costs an attacker most.
 
-use crate::{Alg, KeySet, Rejected, SigningKey, VerifyingKey, b64, key::KeyError, strict};
+use crate::{
+    Alg, KeySet, Rejected, SigningKey, VerifyingKey, b64, key::KeyError, keyset::KID_MAX_BYTES, strict,
+};
 use postern_ids::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -11,9 +13,6 @@ pub const TOKEN_MAX_BYTES: usize = 8 * 1024;
 
 /// How far two clocks may differ, in both directions.
 pub const SKEW: Duration = Duration::from_secs(30);
-
-/// The longest key name that is looked up; thumbprints have 43 characters.
-pub(crate) const KID_MAX_BYTES: usize = 128;
 
 /// The latest second that a claim may name (the end of the year 9999).
 const SECONDS_MAX: i64 = 253_402_300_799;

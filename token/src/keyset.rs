@@ -1,7 +1,10 @@
 //! The pinned keys: issuer, then the key's name. Nothing outside this map is ever looked up.
 
-use crate::{VerifyingKey, jws::KID_MAX_BYTES};
+use crate::VerifyingKey;
 use std::collections::HashMap;
+
+/// The longest key name that is looked up; thumbprints have 43 characters.
+pub(crate) const KID_MAX_BYTES: usize = 128;
 
 /// A second, different key under a name that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@
 //! address. A value of [`Verified`] is the proof that all checks of its kind passed.
 #![forbid(unsafe_code)]
 
+mod alg;
 mod b64;
 mod claims;
 mod enrolment;
@@ -17,10 +18,11 @@ pub mod opaque;
 mod rejected;
 mod strict;
 
+pub use alg::Alg;
 pub use claims::{AccessClaims, DialClaims, GrantClaims, TicketClaims};
 pub use enrolment::{EnrollReply, EnrollRequest, EnrolmentToken, EnrolmentTokenError};
 pub use jws::{Expect, SKEW, TOKEN_MAX_BYTES, Verified};
-pub use key::{Alg, KeyError, SigningKey, VerifyingKey};
+pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use keyset::{KeySet, KidTaken};
 pub use kinds::{
     ACCESS_AUDIENCE, claimed_connector, mint_access, mint_dial, mint_grant, mint_ticket, verify_access,

@@ -1,8 +1,8 @@
 //! Takes a message apart into frames.
 
 use super::{
-    CREDIT_MAX, Cursor, EARLY_MAX, Header, Hello, Kind, LaneId, METADATA_MAX, PAYLOAD_MAX, ResetClass,
-    TEXT_MAX,
+    CREDIT_MAX, Cursor, EARLY_MAX, FrameError, Header, Hello, Kind, LaneId, METADATA_MAX, PAYLOAD_MAX,
+    ResetClass, TEXT_MAX,
 };
 use bytes::Bytes;
 use postern_ids::SessionId;
@@ -25,29 +25,6 @@ pub enum Frame {
     Inventory { entries: Bytes, last: bool },
     Kill { session: SessionId, code: u16 },
     Keys(Bytes),
-}
-
-/// What is wrong with a frame; the answer to each is 1002.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
-    /// The message ends inside a header or payload.
-    #[error("frame: truncated")]
-    Truncated,
-    /// No frame has this kind.
-    #[error("frame: unknown kind")]
-    UnknownKind,
-    /// A flag is set that means nothing.
-    #[error("frame: reserved flag")]
-    ReservedFlags,
-    /// The payload, or a field of it, is longer than allowed.
-    #[error("frame: too long")]
-    TooLong,
-    /// A lane's frame on lane 0, or the link's frame on a lane.
-    #[error("frame: wrong lane")]
-    WrongLane,
-    /// The payload is not what its kind asks for.
-    #[error("frame: malformed {0}")]
-    Malformed(&'static str),
 }
 
 /// The frames of a message, in order; stops at the first error. An empty message has no frames and is an error of its own,

@@ -13,12 +13,14 @@
 mod cursor;
 mod decode;
 mod encode;
+mod error;
 mod header;
 mod hello;
 mod text;
 
-pub use decode::{Frame, FrameError, frames};
+pub use decode::{Frame, frames};
 pub use encode::Transmit;
+pub use error::FrameError;
 pub use header::{HEADER_LEN, Header, Kind, LaneId};
 pub use hello::Hello;
 pub use text::text;
