@@ -9,8 +9,14 @@
 pub mod bucket;
 pub mod command;
 pub mod config;
+pub mod connectors;
 pub mod exit;
+pub mod ingress;
 pub mod lifecycle;
 pub mod listen;
+pub mod node;
+pub mod policies;
+pub mod route;
+pub mod sessions;
 pub mod telemetry;
 pub mod tls;

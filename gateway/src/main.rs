@@ -2,9 +2,12 @@
 
 use clap::Parser;
 use postern_gateway::{
-    command::{self, Action, Command},
+    command::{self, Action, Command, Settings},
+    config::Config,
     exit::Failure,
+    node, telemetry,
 };
+use postern_tunnel_io::tls::crypto_provider;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -38,9 +41,30 @@ fn run(action: Action) -> Result<(), Failure> {
             command::load(&settings)?;
             println!("the configuration is good");
         }
-        Action::Serve(settings) | Action::Migrate(settings) => {
-            command::load(&settings)?;
+        Action::Migrate(settings) => {
+            let config = prepare(&settings)?;
+            runtime()?.block_on(node::migrate(&config))?;
+            println!("the store has this version's schema");
+        }
+        Action::Serve(settings) => {
+            let config = prepare(&settings)?;
+            runtime()?.block_on(node::serve(config, &settings))?;
         }
     }
     Ok(())
+}
+
+fn prepare(settings: &Settings) -> Result<Config, Failure> {
+    let config = command::load(settings)?;
+    telemetry::init_log(&config.log);
+    rustls::crypto::CryptoProvider::install_default((*crypto_provider()).clone())
+        .map_err(|_| Failure::Software("a second cryptographic provider is in the program".to_owned()))?;
+    Ok(config)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Software(format!("cannot start threads: {error}")))
 }

@@ -4,7 +4,7 @@ mod signals;
 
 pub use signals::{Asked, Signals};
 
-use std::{future::Future, time::Duration};
+use std::{convert::Infallible, future::Future, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Every task of the node belongs to it, hears [`Lifecycle::stopping`] and dies by [`Lifecycle::kill`].
@@ -12,6 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct Lifecycle {
     hard: CancellationToken,
     soft: CancellationToken,
+    failed: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -19,7 +20,7 @@ impl Lifecycle {
     /// A life that has just begun.
     pub fn new() -> Self {
         let hard = CancellationToken::new();
-        Self { soft: hard.child_token(), hard, tasks: TaskTracker::new() }
+        Self { soft: hard.child_token(), hard, failed: CancellationToken::new(), tasks: TaskTracker::new() }
     }
 
     /// Starts a task that the node waits for at its end and that is dropped when the node is killed.
@@ -34,6 +35,41 @@ impl Lifecycle {
                 () = task => {}
             }
         });
+    }
+
+    /// Starts a task that the node cannot live without: if it breaks, the node has failed.
+    pub fn maintain<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = Infallible> + Send + 'static,
+    {
+        let (hard, failed) = (self.hard.clone(), self.failed.clone());
+        let running = self.tasks.spawn(async move {
+            tokio::select! {
+                () = hard.cancelled() => {}
+                never = task => match never {},
+            }
+        });
+        self.tasks.spawn(async move {
+            if let Err(error) = running.await {
+                tracing::error!(task = name, error = %error, "a task that the node cannot live without broke");
+                failed.cancel();
+            }
+        });
+    }
+
+    /// Completes when the node has failed.
+    pub async fn failing(&self) {
+        self.failed.cancelled().await;
+    }
+
+    /// Whether the node has failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_cancelled()
+    }
+
+    /// The token that ends what is not a task of ours but takes one.
+    pub fn hard_token(&self) -> CancellationToken {
+        self.hard.clone()
     }
 
     /// Completes when the node is asked to stop taking new work.
@@ -62,6 +98,14 @@ impl Lifecycle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    #[expect(clippy::panic, reason = "the panic is the case")]
+    async fn a_maintenance_task_that_panics_fails_the_node() {
+        let life = Lifecycle::new();
+        life.maintain("broken", async { panic!("a mistake of ours") });
+        life.failing().await;
+    }
 
     #[tokio::test]
     async fn a_kill_ends_tasks_that_do_not_listen() {

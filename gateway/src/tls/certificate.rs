@@ -2,9 +2,10 @@
 
 use crate::config::CertificateFiles;
 use arc_swap::ArcSwap;
+use postern_tunnel_io::tls::crypto_provider;
 use rustls::{
     ServerConfig,
-    crypto::aws_lc_rs::{Ticketer, default_provider, sign::any_supported_type},
+    crypto::aws_lc_rs::{Ticketer, sign::any_supported_type},
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
@@ -78,7 +79,7 @@ impl ResolvesServerCert for Certificates {
 
 /// TLS 1.2 and 1.3 with session tickets; HTTP/2 and HTTP/1.1 by ALPN.
 pub fn server_config(certificates: Arc<Certificates>) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+    let mut config = ServerConfig::builder_with_provider(crypto_provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(certificates);

@@ -1,0 +1,117 @@
+//! Connectors: proving which one dials, keeping their links, opening lanes on them. A connector is a peer like any other:
+//! what it says is checked, and it cannot ask for anything.
+
+mod challenge;
+mod dial_in;
+mod lane;
+mod link;
+mod presence;
+mod registry;
+
+pub use challenge::{ChallengeError, Challenges};
+pub use dial_in::{DialRefused, Dialer, NONCE_HEADER, SCHEME, TIME_HEADER, verify};
+pub use lane::{Lanes, OpenFailed};
+pub use presence::Presence;
+pub use registry::{EnterError, Entered, Place, Registry};
+
+use crate::lifecycle::Lifecycle;
+use postern_ids::ConnectorId;
+use postern_policy::{Snapshot, model::ConnectorState};
+use postern_tunnel_io::{Incoming, Link};
+use std::{sync::Arc, time::Instant};
+
+/// Close codes of links, from the protocol's table of codes.
+mod close {
+    /// A newer link or instance took over.
+    pub(super) const SUPERSEDED: u16 = 4409;
+    /// The connector was revoked. Final.
+    pub(super) const REVOKED: u16 = 4412;
+    /// A limit was reached.
+    pub(super) const LIMIT: u16 = 4429;
+}
+
+/// The connectors of this gateway.
+#[derive(Debug, Clone)]
+pub struct Connectors {
+    registry: Arc<Registry<Link>>,
+    lifecycle: Lifecycle,
+}
+
+impl Connectors {
+    /// None yet.
+    pub fn new(lifecycle: Lifecycle) -> Self {
+        Self { registry: Arc::default(), lifecycle }
+    }
+
+    /// The links.
+    pub fn registry(&self) -> &Arc<Registry<Link>> {
+        &self.registry
+    }
+
+    /// Takes the link of a connector that proved itself, and serves it until it ends.
+    pub fn attach(&self, dialer: Dialer, link: Link, incoming: Incoming) {
+        let entered = match self.registry.enter(dialer, link.clone(), Instant::now()) {
+            Ok(entered) => entered,
+            Err(error) => {
+                tracing::warn!(connector.id = %dialer.connector, error = %error, "connector.rejected");
+                let code = match error {
+                    EnterError::Flapping => close::SUPERSEDED,
+                    EnterError::TooManySlots => close::LIMIT,
+                };
+                return link.close(code, "another instance of this connector is connected");
+            }
+        };
+        self.on_entered(dialer, &entered);
+        let registry = Arc::clone(&self.registry);
+        self.lifecycle.spawn(link::serve(dialer, entered.place, link, incoming, registry));
+    }
+
+    fn on_entered(&self, dialer: Dialer, entered: &Entered<Link>) {
+        if let Some(replaced) = &entered.replaced {
+            replaced.close(close::SUPERSEDED, "a newer link of this instance took this slot");
+        }
+        if !entered.superseded.is_empty() {
+            tracing::error!(
+                connector.id = %dialer.connector,
+                instance.id = %dialer.instance,
+                "connector.duplicate: another process with the key of this connector took over"
+            );
+            metrics::counter!("postern_connector_duplicates_total").increment(1);
+        }
+        for older in &entered.superseded {
+            older.close(close::SUPERSEDED, "a newer instance of this connector is connected");
+        }
+        tracing::info!(
+            connector.id = %dialer.connector,
+            instance.id = %dialer.instance,
+            slot = dialer.slot,
+            "connector link up"
+        );
+    }
+
+    /// Closes the links of connectors that may no longer have one.
+    pub fn reconcile(&self, snapshot: &Snapshot) {
+        let gone = self.registry.retain(|id| {
+            snapshot.connector(id).is_some_and(|connector| match connector.state {
+                ConnectorState::Active => true,
+                ConnectorState::Revoked => false,
+            })
+        });
+        for (id, link) in gone {
+            tracing::warn!(connector.id = %id, "a revoked connector's link was closed");
+            link.close(close::REVOKED, "this connector was revoked");
+        }
+    }
+
+    /// Tells every connector to open its next links elsewhere.
+    pub fn go_away(&self, code: u16, hint: &str) {
+        for link in self.registry.links() {
+            link.go_away(code, hint);
+        }
+    }
+
+    /// The connectors that have a link here.
+    pub fn online(&self) -> Vec<ConnectorId> {
+        self.registry.online().into_iter().map(|(id, _)| id).collect()
+    }
+}

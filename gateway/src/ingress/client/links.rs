@@ -1,0 +1,67 @@
+//! The links of clients, so that they can be told to go elsewhere and closed when nobody stands behind them any more.
+
+use super::Caller;
+use postern_ids::{Refusal, Timestamp};
+use postern_policy::Snapshot;
+use postern_tunnel_io::Link;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// All client links of this node. The listener's connection limit bounds it.
+#[derive(Debug, Default)]
+pub struct ClientLinks {
+    links: Mutex<HashMap<u64, (Link, Arc<Caller>)>>,
+    serial: AtomicU64,
+}
+
+/// A link's place; leaves when dropped.
+pub(super) struct Held {
+    links: Arc<ClientLinks>,
+    serial: u64,
+}
+
+impl ClientLinks {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (Link, Arc<Caller>)>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn enter(self: &Arc<Self>, link: Link, caller: Arc<Caller>) -> Held {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(serial, (link, caller));
+        metrics::gauge!("postern_client_links").increment(1.0);
+        Held { links: Arc::clone(self), serial }
+    }
+
+    /// Closes the links whose sign-in or token the snapshot no longer honors. Their sessions are cut by the live table.
+    pub fn reconcile(&self, snapshot: &Snapshot, now: Timestamp) {
+        let gone: Vec<Link> = self
+            .lock()
+            .values()
+            .filter(|(_, caller)| !caller.is_good(snapshot, now))
+            .map(|(link, _)| link.clone())
+            .collect();
+        for link in gone {
+            link.close(Refusal::Unauthenticated.code(), Refusal::Unauthenticated.sentence());
+        }
+    }
+
+    /// Tells every client to open its next lanes elsewhere.
+    pub fn go_away(&self, code: u16, hint: &str) {
+        let links: Vec<Link> = self.lock().values().map(|(link, _)| link.clone()).collect();
+        for link in links {
+            link.go_away(code, hint);
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        metrics::gauge!("postern_client_links").decrement(1.0);
+        self.links.lock().remove(&self.serial);
+    }
+}

@@ -1,0 +1,10 @@
+//! The way in of Postern's own command: a link whose lanes each ask for one session.
+
+mod authenticate;
+mod credentials;
+mod link;
+mod links;
+
+pub use authenticate::{Authenticator, Caller, NotAuthenticated};
+pub use link::{ClientIngress, serve};
+pub use links::ClientLinks;

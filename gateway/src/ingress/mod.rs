@@ -1,0 +1,3 @@
+//! The ways in. Each finds out who asks and for what, and then asks the one door.
+
+pub mod client;

@@ -1,0 +1,43 @@
+//! What the pages and the API may know of the present moment.
+
+use crate::{
+    connectors::Connectors,
+    policies::{Live, Policies, end_sessions},
+};
+use postern_ids::{ConnectorId, Ended, SessionId};
+use postern_policy::{
+    Snapshot, Staleness,
+    live::{Filter, LiveView},
+};
+use postern_store::journal::Journal;
+use postern_web::{LiveSessions, Snapshots};
+use std::sync::Arc;
+
+/// The node, as the web sees it.
+#[derive(Clone)]
+pub(super) struct Present {
+    pub(super) policies: Arc<Policies>,
+    pub(super) live: Arc<Live>,
+    pub(super) journal: Journal,
+    pub(super) connectors: Connectors,
+}
+
+impl Snapshots for Present {
+    fn current(&self) -> (Arc<Snapshot>, Staleness) {
+        self.policies.current()
+    }
+}
+
+impl LiveSessions for Present {
+    fn list(&self, filter: &Filter) -> Vec<LiveView> {
+        self.live.matching(filter)
+    }
+
+    fn end(&self, session: SessionId, ended: Ended) -> bool {
+        end_sessions(&self.live, &Filter::Session(session), ended, &self.journal) > 0
+    }
+
+    fn connectors_online(&self) -> Vec<ConnectorId> {
+        self.connectors.online()
+    }
+}

@@ -1,0 +1,153 @@
+//! How many sessions one principal may have, and how fast it may open them (T4).
+
+use crate::{
+    bucket::{Bucket, Rate},
+    config::Limits,
+};
+use postern_policy::model::PrincipalId;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+/// Principals counted at once, about 64 B each; those at rest are forgotten when it is full.
+const PRINCIPALS_MAX: usize = 65_536;
+
+/// Which limit a principal reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverLimit {
+    /// It has as many live sessions as it may.
+    Sessions,
+    /// It opens sessions too fast.
+    Opens,
+}
+
+impl OverLimit {
+    /// One sentence for a person.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Sessions => "you have as many sessions open as you may",
+            Self::Opens => "you open sessions faster than you may",
+        }
+    }
+
+    /// The word for logs and metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::Opens => "opens",
+        }
+    }
+}
+
+/// The sessions of each principal at this node.
+#[derive(Debug)]
+pub struct PrincipalLimits {
+    rate: Rate,
+    sessions_max: u32,
+    principals: Mutex<HashMap<PrincipalId, Used>>,
+}
+
+#[derive(Debug)]
+struct Used {
+    sessions: u32,
+    bucket: Bucket,
+}
+
+/// The right to one session; gives it back when dropped.
+#[derive(Debug)]
+pub(super) struct SessionTicket {
+    limits: Arc<PrincipalLimits>,
+    principal: PrincipalId,
+}
+
+impl PrincipalLimits {
+    /// With the limits of the configuration.
+    pub fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            rate: Rate { burst: limits.opens_burst.get(), per_second: limits.opens_per_second.get() },
+            sessions_max: limits.sessions_per_principal.get(),
+            principals: Mutex::default(),
+        })
+    }
+
+    /// Takes one open from the principal's rate, allowed or not.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        principal: PrincipalId,
+        now: Instant,
+    ) -> Result<SessionTicket, OverLimit> {
+        let mut principals = self.principals.lock().unwrap_or_else(PoisonError::into_inner);
+        if principals.len() >= PRINCIPALS_MAX && !principals.contains_key(&principal) {
+            principals.retain(|_, used| used.sessions > 0 || !used.bucket.is_rested(self.rate, now));
+            if principals.len() >= PRINCIPALS_MAX {
+                return Err(OverLimit::Opens);
+            }
+        }
+        let used = match principals.entry(principal) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(free) => free.insert(Used { sessions: 0, bucket: Bucket::full(self.rate, now) }),
+        };
+        used.bucket.take(self.rate, now).map_err(|_| OverLimit::Opens)?;
+        if used.sessions >= self.sessions_max {
+            return Err(OverLimit::Sessions);
+        }
+        used.sessions += 1;
+        Ok(SessionTicket { limits: Arc::clone(self), principal })
+    }
+}
+
+impl Drop for SessionTicket {
+    fn drop(&mut self) {
+        let mut principals = self.limits.principals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(used) = principals.get_mut(&self.principal) {
+            used.sessions = used.sessions.saturating_sub(1);
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use postern_ids::{Timestamp, UserId};
+    use std::{num::NonZeroU32, time::Duration};
+
+    fn limits() -> Arc<PrincipalLimits> {
+        let n = |value| NonZeroU32::new(value).unwrap();
+        PrincipalLimits::new(&Limits {
+            connections: n(1),
+            connections_per_ip: n(1),
+            connection_rate_per_ip: n(1),
+            connection_burst_per_ip: n(1),
+            sessions_per_principal: n(256),
+            opens_per_second: n(200),
+            opens_burst: n(400),
+            drain: Duration::ZERO,
+        })
+    }
+
+    fn user(n: u8) -> PrincipalId {
+        PrincipalId::User(UserId::mint(Timestamp::EPOCH, [n; 10]))
+    }
+
+    #[test]
+    fn t04_the_257th_session_of_a_principal_is_refused_and_others_are_not() {
+        let (limits, now) = (limits(), Instant::now());
+        let held: Vec<_> = (0..256).map(|_| limits.enter(user(1), now).unwrap()).collect();
+        assert_eq!(limits.enter(user(1), now).unwrap_err(), OverLimit::Sessions);
+        limits.enter(user(2), now).unwrap();
+        drop(held);
+        limits.enter(user(1), now).unwrap();
+    }
+
+    #[test]
+    fn t04_opening_and_resetting_in_a_loop_meets_the_rate() {
+        let (limits, now) = (limits(), Instant::now());
+        let churn = |at| (0..1_000).filter(|_| limits.enter(user(1), at).is_ok()).count();
+        assert_eq!(churn(now), 400);
+        assert_eq!(churn(now + Duration::from_secs(1)), 200);
+        limits.enter(user(2), now).unwrap();
+    }
+}
