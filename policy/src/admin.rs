@@ -2,12 +2,16 @@
 //! no stored rule can widen it.
 
 use crate::{
-    DenyReason, Snapshot,
+    deny::DenyReason,
+    judge::credential_standing,
     model::{Credential, Principal},
+    rules::schema::{ADMIN, action_uid, gateway_uid, group_uid, principal_uid},
+    snapshot::Snapshot,
 };
+use cedar_policy::{Authorizer, Context, Decision, Entities, Entity, PolicySet};
 use postern_ids::{DecisionId, GroupId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The built-in group of owners. It always exists and cannot be deleted or renamed.
 pub const OWNERS: GroupId = GroupId::from_bytes([0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1]);
@@ -37,6 +41,36 @@ pub enum AdminAction {
     EndSession,
     /// Read decisions and the audit log, and ask for hypothetical ones.
     Explain,
+}
+
+impl AdminAction {
+    /// Every action.
+    pub const ALL: &'static [Self] = &[
+        Self::View,
+        Self::Change,
+        Self::DisableUser,
+        Self::RevokeConnector,
+        Self::IssueToken,
+        Self::ConfirmHostKey,
+        Self::ViewSessions,
+        Self::EndSession,
+        Self::Explain,
+    ];
+
+    /// Its name in Cedar, logs and the audit.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::View => "admin::view",
+            Self::Change => "admin::change",
+            Self::DisableUser => "admin::disable_user",
+            Self::RevokeConnector => "admin::revoke_connector",
+            Self::IssueToken => "admin::issue_token",
+            Self::ConfirmHostKey => "admin::confirm_host_key",
+            Self::ViewSessions => "admin::view_sessions",
+            Self::EndSession => "admin::end_session",
+            Self::Explain => "admin::explain",
+        }
+    }
 }
 
 /// One question about an administrative act.
@@ -105,12 +139,41 @@ impl AdminDeny {
     }
 }
 
+/// The built-in rules, as anyone can read them.
+pub fn built_in_rules() -> String {
+    format!(
+        "@builtin(\"owners\")\npermit (\n  principal in {},\n  action in Action::\"admin\",\n  resource == {}\n);\n",
+        group_uid(OWNERS),
+        gateway_uid()
+    )
+}
+
+static RULES: LazyLock<PolicySet> =
+    LazyLock::new(|| built_in_rules().parse().expect("the built-in rules are part of this crate and tested"));
+
 /// Decides on an administrative act.
 pub fn decide_admin(
     request: &AdminRequest,
     snapshot: &Snapshot,
-    _now: Timestamp,
+    now: Timestamp,
 ) -> Result<AdminPermit, AdminDeny> {
-    let _ = AdminPermit { request: request.clone(), revision: snapshot.revision() };
-    Err(AdminDeny { request: request.clone(), reason: DenyReason::NoRule })
+    let deny = |reason| AdminDeny { request: request.clone(), reason };
+    credential_standing(request.principal.id, &request.credential, snapshot, now).map_err(deny)?;
+    match evaluate(request, snapshot) {
+        Some(true) => Ok(AdminPermit { request: request.clone(), revision: snapshot.revision() }),
+        Some(false) => Err(deny(DenyReason::NoRule)),
+        None => Err(deny(DenyReason::EvaluationFailed)),
+    }
+}
+
+fn evaluate(request: &AdminRequest, snapshot: &Snapshot) -> Option<bool> {
+    let who = principal_uid(request.principal.id);
+    let groups = snapshot.places.groups.with_inherited(&request.principal.groups);
+    let entity = Entity::new_no_attrs(who.clone(), groups.into_iter().map(group_uid).collect());
+    let entities = Entities::from_entities([entity], Some(&ADMIN)).ok()?;
+    let action = action_uid(request.action.label());
+    let question =
+        cedar_policy::Request::new(who, action, gateway_uid(), Context::empty(), Some(&ADMIN)).ok()?;
+    let answer = Authorizer::new().is_authorized(&question, &RULES, &entities);
+    Some(answer.decision() == Decision::Allow && answer.diagnostics().errors().next().is_none())
 }

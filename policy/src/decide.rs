@@ -1,25 +1,68 @@
 //! The decision: pure, in microseconds.
 
-use crate::{DecisionRecord, Deny, Permit, Request, Snapshot, Staleness};
-use postern_ids::Timestamp;
+use crate::{
+    deny::Deny,
+    judge::{Stage, judge},
+    model::{Credential, PrincipalId, Resource, ResourceKind, SignIn},
+    permit::Permit,
+    record::DecisionRecord,
+    request::{Action, Asked, HttpRequest, Request, Staleness},
+    snapshot::Snapshot,
+};
+use postern_ids::{SignInId, Timestamp};
+use std::sync::Arc;
 
 /// Decides whether a session may begin.
 pub fn decide(
-    _request: &Request,
-    _snapshot: &Snapshot,
-    _staleness: Staleness,
-    _now: Timestamp,
+    request: &Request,
+    snapshot: &Snapshot,
+    staleness: Staleness,
+    now: Timestamp,
 ) -> Result<Permit, Deny> {
-    todo!()
+    match judge(request, snapshot, staleness, Stage::Begins, now) {
+        Ok(yes) => Ok(Permit::new(request.clone(), &yes, snapshot, staleness, now)),
+        Err(no) => Err(Deny::new(request.clone(), no, snapshot, staleness, now)),
+    }
 }
 
 /// What [`decide`] would answer, without making a permit. A user without a credential is taken to have just signed in
 /// with every factor.
 pub fn explain_hypothetical(
-    _request: &Request,
-    _snapshot: &Snapshot,
-    _staleness: Staleness,
-    _now: Timestamp,
+    request: &Request,
+    snapshot: &Snapshot,
+    staleness: Staleness,
+    now: Timestamp,
 ) -> DecisionRecord {
-    todo!()
+    let mut request = request.clone();
+    if matches!(request.principal.id, PrincipalId::User(_)) && request.credential == Credential::None {
+        request.credential = Credential::SignIn(Arc::new(SignIn {
+            id: SignInId::from_bytes([0; 16]),
+            at: now,
+            mfa_at: Some(now),
+            expires_at: Timestamp::MAX,
+            idp: "local".into(),
+        }));
+    }
+    match decide(&request, snapshot, staleness, now) {
+        Ok(permit) => permit.record(),
+        Err(deny) => deny.record(),
+    }
+}
+
+/// The resources that a principal may reach from here at this moment: `connect`, or for web applications `GET /`.
+pub fn reachable(
+    template: &Request,
+    snapshot: &Snapshot,
+    staleness: Staleness,
+    now: Timestamp,
+) -> Vec<Arc<Resource>> {
+    let root = Action::Http(Arc::new(HttpRequest { method: "GET".into(), path: "/".into() }));
+    let may = |resource: &Resource, action: Action| {
+        let request = Request { resource: Asked::Id(resource.id), action, ..template.clone() };
+        judge(&request, snapshot, staleness, Stage::Begins, now).is_ok()
+    };
+    let reachable = snapshot.resources().filter(|resource| {
+        may(resource, Action::Connect) || (resource.kind == ResourceKind::Http && may(resource, root.clone()))
+    });
+    reachable.cloned().collect()
 }

@@ -1,7 +1,13 @@
 //! A no, with its reason.
 
-use crate::{DecisionRecord, Request, request::Staleness};
-use postern_ids::{DecisionId, Ended, Refusal, SessionId};
+use crate::{
+    judge::No,
+    record::{DecisionRecord, Outcome},
+    request::{Request, Staleness},
+    ruling::Ruling,
+    snapshot::Snapshot,
+};
+use postern_ids::{DecisionId, Ended, Refusal, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Why a request was denied.
@@ -144,21 +150,30 @@ impl DenyReason {
 /// A denied request. The failing conditions are worked out when the record is asked for, not while deciding.
 #[derive(Debug, Clone)]
 pub struct Deny {
-    pub(crate) request: Request,
-    pub(crate) reason: DenyReason,
-    pub(crate) revision: u64,
-    pub(crate) staleness: Staleness,
+    ruling: Box<Ruling>,
+    reason: DenyReason,
 }
 
 impl Deny {
+    pub(crate) fn new(
+        request: Request,
+        no: No,
+        snapshot: &Snapshot,
+        staleness: Staleness,
+        now: Timestamp,
+    ) -> Self {
+        let reason = no.reason;
+        Self { ruling: Box::new(Ruling::of_no(request, no, snapshot, staleness, now)), reason }
+    }
+
     /// The id to show to whoever was denied.
     pub fn decision(&self) -> DecisionId {
-        self.request.decision
+        self.ruling.request.decision
     }
 
     /// The session this was about.
     pub fn session(&self) -> SessionId {
-        self.request.session
+        self.ruling.request.session
     }
 
     /// Why.
@@ -168,16 +183,16 @@ impl Deny {
 
     /// The revision that was decided on.
     pub fn revision(&self) -> u64 {
-        self.revision
+        self.ruling.revision
     }
 
     /// The question that was asked.
     pub fn request(&self) -> &Request {
-        &self.request
+        &self.ruling.request
     }
 
     /// Everything `explain` needs, worked out here: call it off the path of sessions.
     pub fn record(&self) -> DecisionRecord {
-        todo!()
+        self.ruling.record(Outcome::Denied { reason: self.reason })
     }
 }

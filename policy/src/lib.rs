@@ -6,20 +6,32 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+mod calendar;
+pub mod dataset;
 mod decide;
 mod deny;
+mod error;
+mod evaluate;
+mod groups;
+mod judge;
 pub mod live;
 pub mod model;
+mod near;
 mod permit;
+mod places;
 mod record;
 mod request;
+mod rules;
+mod ruling;
 mod snapshot;
 mod source;
 
-pub use decide::{decide, explain_hypothetical};
+pub use decide::{decide, explain_hypothetical, reachable};
 pub use deny::{Deny, DenyReason};
+pub use error::SnapshotError;
 pub use permit::Permit;
 pub use record::{DecisionRecord, NearMiss, Outcome, RecordedPrincipal, RecordedResource, RecordedRule};
 pub use request::{Action, Asked, HttpRequest, Request, Staleness};
-pub use snapshot::{Position, Snapshot, SnapshotError};
+pub use rules::{ADMIN_SCHEMA, Position, RuleFault, SCHEMA, check_policy};
+pub use snapshot::Snapshot;
 pub use source::{Places, Revoked, Rules, SnapshotSource};

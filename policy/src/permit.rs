@@ -1,8 +1,12 @@
 //! A yes, as a value: nothing is spliced without one, and only [`crate::decide`] makes one.
 
 use crate::{
-    Action, DecisionRecord, Request,
+    judge::Yes,
     model::{Credential, Principal, Resource},
+    record::{DecisionRecord, Outcome},
+    request::{Action, Request, Staleness},
+    ruling::Ruling,
+    snapshot::Snapshot,
 };
 use postern_ids::{DecisionId, SessionId, Timestamp};
 use std::{net::IpAddr, sync::Arc};
@@ -10,38 +14,72 @@ use std::{net::IpAddr, sync::Arc};
 /// Proof that a request was allowed. It cannot be copied and cannot be made elsewhere.
 #[derive(Debug)]
 pub struct Permit {
-    pub(crate) request: Request,
-    pub(crate) resource: Arc<Resource>,
-    pub(crate) revision: u64,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) recheck_at: Timestamp,
-    pub(crate) entered: bool,
+    ruling: Box<Ruling>,
+    resource: Arc<Resource>,
+    expires_at: Timestamp,
+    recheck_at: Timestamp,
+    fails_closed: bool,
+    entered: bool,
 }
 
 impl Permit {
+    pub(crate) fn new(
+        request: Request,
+        yes: &Yes,
+        snapshot: &Snapshot,
+        staleness: Staleness,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            resource: yes.placed.resource.clone(),
+            expires_at: yes.expires_at,
+            recheck_at: yes.recheck_at,
+            fails_closed: yes.fails_closed,
+            entered: false,
+            ruling: Box::new(Ruling::of_yes(request, yes, snapshot, staleness, now)),
+        }
+    }
+
+    /// This permit, now that its session stands in a live table.
+    pub(crate) fn entered(self) -> Self {
+        Self { entered: true, ..self }
+    }
+
+    pub(crate) fn request(&self) -> &Request {
+        &self.ruling.request
+    }
+
+    pub(crate) fn ruling(&self) -> &Ruling {
+        &self.ruling
+    }
+
+    pub(crate) fn fails_closed(&self) -> bool {
+        self.fails_closed
+    }
+
     /// The id of the decision.
     pub fn decision(&self) -> DecisionId {
-        self.request.decision
+        self.ruling.request.decision
     }
 
     /// The session that was allowed.
     pub fn session(&self) -> SessionId {
-        self.request.session
+        self.ruling.request.session
     }
 
     /// When the session began.
     pub fn started_at(&self) -> Timestamp {
-        self.request.started_at
+        self.ruling.request.started_at
     }
 
     /// Who was allowed.
     pub fn principal(&self) -> &Arc<Principal> {
-        &self.request.principal
+        &self.ruling.request.principal
     }
 
     /// What proved who it is.
     pub fn credential(&self) -> &Credential {
-        &self.request.credential
+        &self.ruling.request.credential
     }
 
     /// The resource that was asked for, resolved.
@@ -51,17 +89,17 @@ impl Permit {
 
     /// What was allowed.
     pub fn action(&self) -> &Action {
-        &self.request.action
+        &self.ruling.request.action
     }
 
     /// The address it was allowed from.
     pub fn source(&self) -> IpAddr {
-        self.request.source
+        self.ruling.request.source
     }
 
     /// The revision it was decided on.
     pub fn revision(&self) -> u64 {
-        self.revision
+        self.ruling.revision
     }
 
     /// When the session must end even if nobody can be asked again: the earliest of the sign-in's expiry, the longest
@@ -82,6 +120,7 @@ impl Permit {
 
     /// Everything `explain` needs.
     pub fn record(&self) -> DecisionRecord {
-        todo!()
+        let expires_at = (self.expires_at < Timestamp::MAX).then_some(self.expires_at);
+        self.ruling.record(Outcome::Allowed { expires_at })
     }
 }

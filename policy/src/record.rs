@@ -1,9 +1,10 @@
 //! What is kept of a decision, complete enough to explain it years later without the snapshot it was made on.
 
 use crate::{
-    Action, DenyReason,
-    model::{Credential, PrincipalId, ResourceKind},
-    request::Asked,
+    deny::DenyReason,
+    model::{Credential, PrincipalId, Resource, ResourceKind},
+    request::{Action, Asked},
+    rules::Rule,
 };
 use postern_ids::{
     DecisionId, GroupId, LabelKey, LabelValue, Name, ResourceId, SessionId, SiteId, Timestamp,
@@ -114,4 +115,28 @@ pub struct NearMiss {
     pub rule: RecordedRule,
     /// Each part that did not hold, as Cedar text or a short sentence.
     pub failed: Vec<String>,
+}
+
+impl RecordedResource {
+    pub(crate) fn of(resource: &Resource) -> Self {
+        Self {
+            id: resource.id,
+            name: resource.name.clone(),
+            kind: resource.kind,
+            site: resource.site,
+            labels: resource.labels.clone(),
+        }
+    }
+}
+
+impl RecordedRule {
+    pub(crate) fn of(rule: &Rule, error: Option<String>) -> Self {
+        Self {
+            id: rule.id.clone(),
+            name: rule.name.clone(),
+            text: rule.text.clone(),
+            expires_at: rule.expires_at,
+            error,
+        }
+    }
 }

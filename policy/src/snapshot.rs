@@ -1,96 +1,69 @@
 //! One consistent reading of policy: compiled, indexed, immutable.
 
 use crate::{
-    model::{Connector, Group, Resource, Settings, Site},
+    error::SnapshotError,
+    model::{
+        Connector, ConnectorState, Credential, Grant, Group, PolicyText, PrincipalId, Resource, Settings,
+        Site,
+    },
+    places::PlaceIndex,
+    request::{Asked, Staleness},
+    rules::Compiled,
     source::{Revoked, SnapshotSource},
 };
-use postern_ids::{ConnectorId, GroupId, ResourceId, SignInId, SiteId, TokenId, UserId};
-use std::{fmt, sync::Arc};
+use postern_ids::{ConnectorId, GroupId, Name, ResourceId, SignInId, SiteId, TokenId, UserId};
+use std::{sync::Arc, time::Duration};
 
 /// A compiled reading of the store at one revision.
 #[derive(Debug)]
 pub struct Snapshot {
     revision: u64,
-}
-
-/// Where in a rule's text something is wrong; both count from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// The line.
-    pub line: usize,
-    /// The column, in characters.
-    pub column: usize,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}", self.line, self.column)
-    }
-}
-
-/// Why a source makes no snapshot. The whole of it is refused: a rule is never skipped.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SnapshotError {
-    /// The source is older than what it would replace (D6).
-    #[error("revision {offered} is older than {current}")]
-    WentBack {
-        /// The revision in use.
-        current: u64,
-        /// The revision offered.
-        offered: u64,
-    },
-    /// A policy or grant does not compile.
-    #[error("{kind} {name} ({id}): {message}{}", position.map(|p| format!(" at {p}")).unwrap_or_default())]
-    Rule {
-        /// `policy` or `grant`.
-        kind: &'static str,
-        /// The id of the rule.
-        id: String,
-        /// Its name.
-        name: String,
-        /// Where in its text, if that is known.
-        position: Option<Position>,
-        /// What is wrong, for the person who wrote it.
-        message: String,
-    },
-    /// A window or threshold is unusable.
-    #[error("{kind} {name}: {message}")]
-    Calendar {
-        /// `window` or `threshold`.
-        kind: &'static str,
-        /// Its name.
-        name: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// There is more than this can hold within its promised speed.
-    #[error("{count} {what}, at most {max} are supported")]
-    TooMany {
-        /// What there is too much of.
-        what: &'static str,
-        /// How many there are.
-        count: usize,
-        /// How many there may be.
-        max: usize,
-    },
+    pub(crate) compiled: Arc<Compiled>,
+    pub(crate) places: Arc<PlaceIndex>,
+    revoked: Arc<Revoked>,
 }
 
 impl Snapshot {
     /// Compiles everything.
     pub fn build(source: SnapshotSource) -> Result<Self, SnapshotError> {
-        Ok(Self { revision: source.revision })
+        Self::made(source, None)
     }
 
     /// Compiles what changed and shares the rest. Refuses a source that is older than `self` (D6).
     pub fn next(&self, source: SnapshotSource) -> Result<Self, SnapshotError> {
-        Self::build(source)
+        if source.revision < self.revision {
+            return Err(SnapshotError::WentBack { current: self.revision, offered: source.revision });
+        }
+        Self::made(source, Some(self))
     }
 
-    /// The same policy with more revocations: for a source whose rules are refused, so that a broken rule does not keep
-    /// a disabled user in. The revision stays, so staleness goes on counting.
+    /// The same policy with more revocations: for a source that is refused, so that neither a broken rule nor a store
+    /// that went back keeps a disabled user in. The revision stays, so staleness goes on counting.
     #[must_use]
-    pub fn with_revocations(&self, _more: &Revoked) -> Self {
-        todo!()
+    pub fn with_revocations(&self, more: &Revoked) -> Self {
+        let mut revoked = Revoked::clone(&self.revoked);
+        revoked.disabled_users.extend(&more.disabled_users);
+        revoked.disabled_service_accounts.extend(&more.disabled_service_accounts);
+        revoked.ended_sign_ins.extend(&more.ended_sign_ins);
+        revoked.revoked_tokens.extend(&more.revoked_tokens);
+        Self {
+            revision: self.revision,
+            compiled: self.compiled.clone(),
+            places: self.places.clone(),
+            revoked: Arc::new(revoked),
+        }
+    }
+
+    fn made(source: SnapshotSource, earlier: Option<&Self>) -> Result<Self, SnapshotError> {
+        let compiled = match earlier {
+            Some(earlier) if Arc::ptr_eq(&earlier.compiled.source, &source.rules) => earlier.compiled.clone(),
+            _ => Arc::new(Compiled::new(source.rules, earlier.map(|earlier| &*earlier.compiled))?),
+        };
+        let places = match earlier {
+            Some(earlier) if Arc::ptr_eq(&earlier.places.source, &source.places) => earlier.places.clone(),
+            _ => Arc::new(PlaceIndex::new(&source.places, earlier.map(|earlier| &*earlier.places))?),
+        };
+        Ok(Self { revision: source.revision, compiled, places, revoked: source.revoked })
     }
 
     /// The store's revision.
@@ -100,61 +73,113 @@ impl Snapshot {
 
     /// Installation-wide limits.
     pub fn settings(&self) -> &Settings {
-        todo!()
+        &self.compiled.source.settings
+    }
+
+    /// The staleness beyond which nothing new is admitted by default.
+    pub fn max_staleness(&self) -> Staleness {
+        Staleness(Duration::from_secs(self.settings().max_staleness_s.into()))
+    }
+
+    /// The policies as written.
+    pub fn policies(&self) -> &[PolicyText] {
+        &self.compiled.source.policies
+    }
+
+    /// The grants as written.
+    pub fn grants(&self) -> &[Grant] {
+        &self.compiled.source.grants
     }
 
     /// The resource with this id.
-    pub fn resource(&self, _id: ResourceId) -> Option<&Arc<Resource>> {
-        todo!()
+    pub fn resource(&self, id: ResourceId) -> Option<&Arc<Resource>> {
+        self.places.placed(id).map(|placed| &placed.resource)
     }
 
     /// The resource with this name.
-    pub fn resource_by_name(&self, _name: &str) -> Option<&Arc<Resource>> {
-        todo!()
+    pub fn resource_by_name(&self, name: &Name) -> Option<&Arc<Resource>> {
+        self.places.placed_by_name(name).map(|placed| &placed.resource)
+    }
+
+    /// The resource that a client asked for.
+    pub fn asked(&self, asked: &Asked) -> Option<&Arc<Resource>> {
+        match asked {
+            Asked::Id(id) => self.resource(*id),
+            Asked::Name(name) => self.resource_by_name(name),
+        }
     }
 
     /// Every resource, by name.
     pub fn resources(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        std::iter::empty()
+        self.places.all().map(|placed| &placed.resource)
     }
 
     /// The site with this id.
-    pub fn site(&self, _id: SiteId) -> Option<&Arc<Site>> {
-        todo!()
+    pub fn site(&self, id: SiteId) -> Option<&Arc<Site>> {
+        self.places.sites.get(&id)
+    }
+
+    /// Every site.
+    pub fn sites(&self) -> impl Iterator<Item = &Arc<Site>> {
+        self.places.source.sites.iter()
     }
 
     /// The connector with this id, revoked or not.
-    pub fn connector(&self, _id: ConnectorId) -> Option<&Arc<Connector>> {
-        todo!()
+    pub fn connector(&self, id: ConnectorId) -> Option<&Arc<Connector>> {
+        self.places.connectors.get(&id)
     }
 
     /// The active connectors of a site.
-    pub fn connectors_of(&self, _site: SiteId) -> impl Iterator<Item = &Arc<Connector>> {
-        std::iter::empty()
+    pub fn connectors_of(&self, site: SiteId) -> impl Iterator<Item = &Arc<Connector>> {
+        self.places.connectors_of(site)
     }
 
     /// Whether this connector is active and of the resource's own site (D11).
-    pub fn may_serve(&self, _connector: ConnectorId, _resource: ResourceId) -> bool {
-        todo!()
+    pub fn may_serve(&self, connector: ConnectorId, resource: ResourceId) -> bool {
+        let (Some(connector), Some(resource)) = (self.connector(connector), self.resource(resource)) else {
+            return false;
+        };
+        connector.state == ConnectorState::Active && connector.site == resource.site
     }
 
     /// The group with this id.
-    pub fn group(&self, _id: GroupId) -> Option<&Arc<Group>> {
-        todo!()
+    pub fn group(&self, id: GroupId) -> Option<&Arc<Group>> {
+        self.places.groups.group(id)
+    }
+
+    /// Every group.
+    pub fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
+        self.places.groups.iter()
     }
 
     /// Whether this user was disabled.
-    pub fn is_disabled(&self, _user: UserId) -> bool {
-        todo!()
+    pub fn is_disabled(&self, user: UserId) -> bool {
+        self.revoked.disabled_users.contains(&user)
     }
 
     /// Whether this sign-in was ended.
-    pub fn has_ended(&self, _sign_in: SignInId) -> bool {
-        todo!()
+    pub fn has_ended(&self, sign_in: SignInId) -> bool {
+        self.revoked.ended_sign_ins.contains(&sign_in)
     }
 
     /// Whether this token was revoked.
-    pub fn is_revoked(&self, _token: TokenId) -> bool {
-        todo!()
+    pub fn is_revoked(&self, token: TokenId) -> bool {
+        self.revoked.revoked_tokens.contains(&token)
+    }
+
+    pub(crate) fn disables(&self, principal: PrincipalId) -> bool {
+        match principal {
+            PrincipalId::User(id) => self.is_disabled(id),
+            PrincipalId::ServiceAccount(id) => self.revoked.disabled_service_accounts.contains(&id),
+            PrincipalId::Anonymous => false,
+        }
+    }
+
+    pub(crate) fn ends(&self, credential: &Credential) -> bool {
+        match credential {
+            Credential::SignIn(sign_in) => self.has_ended(sign_in.id),
+            Credential::Token(token) => self.is_revoked(token.id),
+            Credential::None => false,
+        }
     }
 }

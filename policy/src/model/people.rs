@@ -70,7 +70,7 @@ impl Principal {
 }
 
 /// The facts of one SSO session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SignIn {
     /// Which sign-in.
     pub id: SignInId,
@@ -85,7 +85,7 @@ pub struct SignIn {
 }
 
 /// A long-lived secret that stands for a principal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TokenFacts {
     /// Which token.
     pub id: TokenId,
@@ -94,7 +94,7 @@ pub struct TokenFacts {
 }
 
 /// What the request was authenticated with. When it ends, so do the sessions behind it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credential {
     /// An SSO session.

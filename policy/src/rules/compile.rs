@@ -1,0 +1,144 @@
+//! From what the store holds to what is evaluated.
+
+use super::{
+    check::check,
+    index::Index,
+    limits::{RULES_MAX, THRESHOLDS_MAX},
+    rule::Rule,
+};
+use crate::{
+    calendar::Calendar,
+    error::SnapshotError,
+    model::{Grant, PolicyText},
+    source::Rules,
+};
+use postern_ids::{GrantId, PolicyId};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// The compiled part of a snapshot.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) source: Arc<Rules>,
+    pub(crate) calendar: Calendar,
+    pub(crate) index: Index,
+    by_source: HashMap<Arc<str>, Vec<Arc<Rule>>>,
+}
+
+impl Compiled {
+    /// Compiles everything that `earlier` does not have already.
+    pub(crate) fn new(source: Arc<Rules>, earlier: Option<&Self>) -> Result<Self, SnapshotError> {
+        let calendar = Calendar::new(&source.windows)?;
+        let names = Names::new(&source)?;
+        let mut by_source = HashMap::new();
+        let mut rules = Vec::new();
+        let reusable = earlier.map(Reusable::new).unwrap_or_default();
+        for policy in &source.policies {
+            let id: Arc<str> = policy.id.to_string().into();
+            let made = match reusable.policy(policy) {
+                Some(made) => made,
+                None => vec![Arc::new(compile_policy(policy, &id)?)],
+            };
+            names.check(&made, "policy")?;
+            rules.extend(made.iter().cloned());
+            within_rules_max(rules.len())?;
+            by_source.insert(id, made);
+        }
+        for grant in &source.grants {
+            let id: Arc<str> = grant.id.to_string().into();
+            let made = match reusable.grant(grant) {
+                Some(made) => made,
+                None => compile_grant(grant, &id)?,
+            };
+            names.check(&made, "grant")?;
+            rules.extend(made.iter().cloned());
+            within_rules_max(rules.len())?;
+            by_source.insert(id, made);
+        }
+        let index = Index::new(rules, &calendar, &source.thresholds)?;
+        Ok(Self { source, calendar, index, by_source })
+    }
+}
+
+fn within_rules_max(count: usize) -> Result<(), SnapshotError> {
+    if count > RULES_MAX {
+        return Err(SnapshotError::TooMany { what: "rules".to_owned(), count, max: RULES_MAX });
+    }
+    Ok(())
+}
+
+fn compile_policy(policy: &PolicyText, id: &Arc<str>) -> Result<Rule, SnapshotError> {
+    let checked = check(&policy.text)
+        .map_err(|fault| SnapshotError::rule("policy", id.as_ref(), &policy.name, fault))?;
+    let mut rule = Rule::new(id.clone(), policy.name.clone(), policy.text.as_str().into(), checked);
+    rule.outage = policy.outage;
+    Ok(rule)
+}
+
+fn compile_grant(grant: &Grant, id: &Arc<str>) -> Result<Vec<Arc<Rule>>, SnapshotError> {
+    let one = |text: String| {
+        let checked =
+            check(&text).map_err(|fault| SnapshotError::rule("grant", id.as_ref(), &grant.name, fault))?;
+        let mut rule = Rule::new(id.clone(), grant.name.clone(), text.into(), checked);
+        (rule.expires_at, rule.outage) = (grant.expires_at, grant.outage);
+        Ok(Arc::new(rule))
+    };
+    grant.cedar_parts().into_iter().map(one).collect()
+}
+
+/// The names of windows and thresholds that exist.
+struct Names<'a> {
+    windows: BTreeSet<&'a str>,
+    thresholds: BTreeSet<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn new(source: &'a Rules) -> Result<Self, SnapshotError> {
+        let count = source.thresholds.len();
+        if count > THRESHOLDS_MAX {
+            return Err(SnapshotError::TooMany { what: "thresholds".to_owned(), count, max: THRESHOLDS_MAX });
+        }
+        Ok(Self {
+            windows: source.windows.iter().map(|window| window.name.as_str()).collect(),
+            thresholds: source.thresholds.iter().map(|threshold| threshold.name.as_str()).collect(),
+        })
+    }
+
+    fn check(&self, rules: &[Arc<Rule>], kind: &'static str) -> Result<(), SnapshotError> {
+        for rule in rules {
+            super::check::names_exist(&rule.uses, &rule.text, &self.windows, &self.thresholds)
+                .map_err(|fault| SnapshotError::rule(kind, rule.id.as_ref(), &rule.name, fault))?;
+        }
+        Ok(())
+    }
+}
+
+/// What an earlier compilation can lend: rules whose source is word for word the same.
+#[derive(Default)]
+struct Reusable<'a> {
+    policies: HashMap<PolicyId, &'a PolicyText>,
+    grants: HashMap<GrantId, &'a Grant>,
+    made: Option<&'a HashMap<Arc<str>, Vec<Arc<Rule>>>>,
+}
+
+impl<'a> Reusable<'a> {
+    fn new(earlier: &'a Compiled) -> Self {
+        Self {
+            policies: earlier.source.policies.iter().map(|policy| (policy.id, policy)).collect(),
+            grants: earlier.source.grants.iter().map(|grant| (grant.id, grant)).collect(),
+            made: Some(&earlier.by_source),
+        }
+    }
+
+    fn policy(&self, policy: &PolicyText) -> Option<Vec<Arc<Rule>>> {
+        (**self.policies.get(&policy.id)? == *policy)
+            .then(|| self.made?.get(policy.id.to_string().as_str()).cloned())?
+    }
+
+    fn grant(&self, grant: &Grant) -> Option<Vec<Arc<Rule>>> {
+        (**self.grants.get(&grant.id)? == *grant)
+            .then(|| self.made?.get(grant.id.to_string().as_str()).cloned())?
+    }
+}

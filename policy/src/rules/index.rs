@@ -1,0 +1,147 @@
+//! Finding the few rules that a request needs. Cedar looks at every policy it is given; here each policy lies in the
+//! bucket of the principal that its scope names, and there in the leaf of the resource that its scope names.
+
+use super::{
+    limits::{RULES_MAX, UNSCOPED_MAX},
+    rule::Rule,
+    schema::TYPES,
+};
+use crate::{calendar::Calendar, error::SnapshotError, model::Threshold};
+use cedar_policy::{EntityTypeName, EntityUid, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint};
+use postern_ids::GroupId;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// All rules of a snapshot, by the scopes that they name.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    rules: Vec<Arc<Rule>>,
+    by_entity: HashMap<EntityUid, Bucket>,
+    by_type: HashMap<EntityTypeName, Bucket>,
+    any: Bucket,
+    /// The groups that some rule names; no other membership can matter.
+    pub(crate) groups: HashSet<GroupId>,
+    /// The windows that some rule names, as places in the calendar.
+    pub(crate) windows: BTreeSet<usize>,
+}
+
+/// The rules of one principal scope.
+#[derive(Debug, Default)]
+struct Bucket {
+    any: Leaf,
+    by_resource: HashMap<EntityUid, Leaf>,
+}
+
+/// The rules of one principal scope and one resource scope.
+#[derive(Debug, Default)]
+pub(crate) struct Leaf {
+    pub(crate) set: PolicySet,
+    pub(crate) len: usize,
+    /// Windows that its rules name, as places in the calendar.
+    pub(crate) windows: Vec<usize>,
+    /// Ages of the sign-in that its rules name.
+    pub(crate) sign_in: Vec<Duration>,
+    /// Ages of the second factor that its rules name.
+    pub(crate) mfa: Vec<Duration>,
+}
+
+impl Index {
+    pub(crate) fn new(
+        rules: Vec<Arc<Rule>>,
+        calendar: &Calendar,
+        thresholds: &[Threshold],
+    ) -> Result<Self, SnapshotError> {
+        let mut index = Self { rules: Vec::with_capacity(rules.len()), ..Self::default() };
+        for rule in rules {
+            let place = index.rules.len();
+            index.note_groups(&rule);
+            let leaf = index.leaf_of(&rule);
+            let policy = rule.policy.new_id(PolicyId::new(place.to_string()));
+            leaf.set.add(policy).map_err(|e| SnapshotError::Internal(e.to_string()))?;
+            leaf.len += 1;
+            leaf.note_uses(&rule, calendar, thresholds);
+            index.windows.extend(rule.uses.windows.iter().filter_map(|name| calendar.place(name)));
+            index.rules.push(rule);
+        }
+        debug_assert!(index.rules.len() <= RULES_MAX);
+        let unscoped = index.any.any.len + index.by_type.values().map(|bucket| bucket.any.len).sum::<usize>();
+        if unscoped > UNSCOPED_MAX {
+            let what = "rules that name neither a principal nor a resource in their scope".to_owned();
+            return Err(SnapshotError::TooMany { what, count: unscoped, max: UNSCOPED_MAX });
+        }
+        Ok(index)
+    }
+
+    /// The rule that an evaluated policy is.
+    pub(crate) fn rule(&self, id: &PolicyId) -> Option<&Arc<Rule>> {
+        let text: &str = id.as_ref();
+        self.rules.get(text.parse::<usize>().ok()?)
+    }
+
+    /// Every rule.
+    pub(crate) fn rules(&self) -> &[Arc<Rule>] {
+        &self.rules
+    }
+
+    /// The leaves whose rules can apply to a principal (`entities`: itself and its groups) at a resource (`places`:
+    /// itself and its site).
+    pub(crate) fn leaves<'a>(
+        &'a self,
+        entities: impl Iterator<Item = &'a EntityUid>,
+        kind: &EntityTypeName,
+        places: [&'a EntityUid; 2],
+    ) -> impl Iterator<Item = &'a Leaf> {
+        let buckets = entities
+            .filter_map(|entity| self.by_entity.get(entity))
+            .chain(self.by_type.get(kind))
+            .chain(std::iter::once(&self.any));
+        buckets.flat_map(move |bucket| {
+            std::iter::once(&bucket.any)
+                .chain(places.into_iter().filter_map(|place| bucket.by_resource.get(place)))
+                .filter(|leaf| leaf.len > 0)
+        })
+    }
+
+    fn leaf_of(&mut self, rule: &Rule) -> &mut Leaf {
+        let bucket = match &rule.scope.principal {
+            PrincipalConstraint::Eq(entity)
+            | PrincipalConstraint::In(entity)
+            | PrincipalConstraint::IsIn(_, entity) => self.by_entity.entry(entity.clone()).or_default(),
+            PrincipalConstraint::Is(kind) => self.by_type.entry(kind.clone()).or_default(),
+            PrincipalConstraint::Any => &mut self.any,
+        };
+        match &rule.scope.resource {
+            ResourceConstraint::Eq(entity)
+            | ResourceConstraint::In(entity)
+            | ResourceConstraint::IsIn(_, entity) => bucket.by_resource.entry(entity.clone()).or_default(),
+            ResourceConstraint::Is(_) | ResourceConstraint::Any => &mut bucket.any,
+        }
+    }
+
+    fn note_groups(&mut self, rule: &Rule) {
+        let groups =
+            rule.policy.entity_literals().into_iter().filter(|entity| *entity.type_name() == TYPES.group);
+        self.groups.extend(groups.filter_map(|entity| entity.id().unescaped().parse::<GroupId>().ok()));
+    }
+}
+
+impl Leaf {
+    fn note_uses(&mut self, rule: &Rule, calendar: &Calendar, thresholds: &[Threshold]) {
+        let ages = |names: &BTreeSet<String>| -> Vec<Duration> {
+            let named = thresholds.iter().filter(|threshold| names.contains(threshold.name.as_str()));
+            named.map(|threshold| Duration::from_secs(threshold.seconds.into())).collect()
+        };
+        self.windows.extend(rule.uses.windows.iter().filter_map(|name| calendar.place(name)));
+        self.sign_in.extend(ages(&rule.uses.sign_in));
+        self.mfa.extend(ages(&rule.uses.mfa));
+        for places in [&mut self.sign_in, &mut self.mfa] {
+            places.sort_unstable();
+            places.dedup();
+        }
+        self.windows.sort_unstable();
+        self.windows.dedup();
+    }
+}

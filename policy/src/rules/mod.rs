@@ -1,0 +1,19 @@
+//! Rules as Cedar: the schema, what a text must satisfy, what grants compile to, and the index that finds the few rules
+//! a request needs.
+
+mod check;
+mod compile;
+mod fault;
+mod grant_text;
+mod index;
+pub(crate) mod limits;
+mod rule;
+pub(crate) mod schema;
+mod walk;
+
+pub use check::check_policy;
+pub(crate) use compile::Compiled;
+pub use fault::{Position, RuleFault};
+pub(crate) use index::Leaf;
+pub(crate) use rule::{Conditions, Rule, Scope};
+pub use schema::{ADMIN_SCHEMA, SCHEMA};
