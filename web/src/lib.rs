@@ -1,12 +1,22 @@
 //! What a browser or an API client sees that is ours: sign-in pages, the OAuth 2.0 server for our own command, the REST API.
 //!
 //! This crate never touches a tunnel or a socket. What lives at this moment — policy snapshots, sessions, connectors — it
-//! sees through the two traits in [`seams`], which the gateway implements.
+//! sees through two traits, [`Snapshots`] and [`LiveSessions`], which the gateway implements.
 #![forbid(unsafe_code)]
 
+mod body;
+mod client_addr;
+mod cookies;
+mod headers;
 mod keys;
+mod limits;
+mod oauth;
+mod origin;
+mod pages;
+mod problem;
 mod seams;
 mod state;
+mod tokens;
 
 pub use keys::{KeyRing, KeyRingError, Keys};
 pub use seams::{ClientAddr, LiveSessions, Snapshots};
@@ -16,5 +26,9 @@ pub use state::{Clock, WebConfig, WebState};
 ///
 /// Each request must carry [`ClientAddr`] as an extension; without it, what is counted per address is refused.
 pub fn router(state: WebState) -> axum::Router {
-    axum::Router::new().with_state(state)
+    axum::Router::new()
+        .merge(pages::routes())
+        .merge(oauth::routes())
+        .layer(axum::middleware::from_fn(headers::protect))
+        .with_state(state)
 }

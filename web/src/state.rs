@@ -1,9 +1,10 @@
 //! What every handler can reach.
 
-use crate::{KeyRing, LiveSessions, Snapshots};
+use crate::{KeyRing, LiveSessions, Snapshots, limits::PerMinute};
+use postern_identity::{Door, Throttle, ThrottleLimits};
 use postern_ids::Timestamp;
 use postern_store::Store;
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Tells the time; tests bring their own.
 #[derive(Clone)]
@@ -46,17 +47,75 @@ pub struct WebConfig {
     pub clock: Clock,
 }
 
+/// Wrong device codes that a person may type: then each costs a wait.
+const WRONG_CODES: ThrottleLimits = ThrottleLimits {
+    free: 10,
+    wait_max: Duration::from_secs(5 * 60),
+    forget_after: Duration::from_secs(3600),
+    keys_max: 20_000,
+};
+
+/// Requests per minute and network before anybody has proved anything.
+pub(crate) struct Limits {
+    /// T11: an enrolment secret is not found by trying.
+    pub(crate) enroll: PerMinute,
+    pub(crate) bootstrap: PerMinute,
+    /// Each makes a row that lives for ten minutes.
+    pub(crate) device_authorization: PerMinute,
+    /// A laptop full of parallel commands refreshes far less often.
+    pub(crate) token: PerMinute,
+}
+
 /// The shared state of all handlers. Cheap to clone.
 #[derive(Clone)]
-pub struct WebState(pub(crate) Arc<Inner>);
+pub struct WebState(Arc<Inner>);
 
-pub(crate) struct Inner {
-    pub(crate) config: WebConfig,
+struct Inner {
+    config: WebConfig,
+    door: Door,
+    wrong_codes: Throttle<String>,
+    limits: Limits,
 }
 
 impl WebState {
     /// The state for a router.
     pub fn new(config: WebConfig) -> Self {
-        Self(Arc::new(Inner { config }))
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let limits = Limits {
+            enroll: PerMinute::new(5),
+            bootstrap: PerMinute::new(5),
+            device_authorization: PerMinute::new(20),
+            token: PerMinute::new(300),
+        };
+        let wrong_codes = Throttle::new(WRONG_CODES);
+        Self(Arc::new(Inner { config, door: Door::new(cores), wrong_codes, limits }))
+    }
+
+    pub(crate) fn config(&self) -> &WebConfig {
+        &self.0.config
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.config.store
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        &self.0.config.issuer
+    }
+
+    pub(crate) fn door(&self) -> &Door {
+        &self.0.door
+    }
+
+    pub(crate) fn wrong_codes(&self) -> &Throttle<String> {
+        &self.0.wrong_codes
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.config.clock.now()
     }
 }

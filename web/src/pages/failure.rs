@@ -1,0 +1,115 @@
+//! What went wrong, as a page.
+
+use super::{Page, fill, text};
+use crate::problem::Failure;
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use postern_store::{ChangeError, StoreError};
+use std::time::Duration;
+
+const FAILURE: &str = include_str!("templates/failure.html");
+
+/// Why a page cannot be shown.
+#[derive(Debug)]
+pub(crate) enum PageFailure {
+    /// The request is not one that our pages send.
+    BadRequest(&'static str),
+    /// The form was not sent by our page, or by an old one.
+    Csrf,
+    /// Two cookies of one name came.
+    CookieAmbiguous,
+    /// The store cannot be reached.
+    Unavailable,
+    /// Too many attempts.
+    Throttled(Duration),
+    /// Our own fault.
+    Internal,
+}
+
+impl PageFailure {
+    fn words(&self) -> (StatusCode, &'static str, &'static str, &'static str) {
+        match self {
+            Self::BadRequest(what) => (
+                StatusCode::BAD_REQUEST,
+                "This link is not right",
+                what,
+                "Start again from the command or link that brought you here.",
+            ),
+            Self::Csrf => (
+                StatusCode::FORBIDDEN,
+                "This form has expired",
+                "The form was open for too long, or it was not sent by this site.",
+                "Go back, reload the page and send the form again. Cookies must be allowed for this site.",
+            ),
+            Self::CookieAmbiguous => (
+                StatusCode::BAD_REQUEST,
+                "Your browser sent two sign-ins",
+                "Two cookies have the same name, and one of them may have been planted by another site.",
+                "Delete the cookies of this site in your browser, then sign in again.",
+            ),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Signing in is not possible right now",
+                "The gateway cannot reach its store. Sessions that are open go on.",
+                "Try again in a moment.",
+            ),
+            Self::Throttled(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many attempts",
+                "There were too many wrong attempts in a short time.",
+                "Wait a minute, then try again.",
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The gateway failed",
+                "This is not your fault.",
+                "Tell an administrator, who finds the reason in the gateway's log.",
+            ),
+        }
+    }
+}
+
+impl IntoResponse for PageFailure {
+    fn into_response(self) -> Response {
+        let (status, title, what, next) = self.words();
+        let body = fill(FAILURE, &[("title", text(title)), ("what", text(what)), ("next", text(next))]);
+        let page = Page::new(title, body).status(status);
+        match self {
+            Self::Throttled(after) => {
+                let seconds = HeaderValue::from(after.as_secs().max(1));
+                page.header(header::RETRY_AFTER, seconds).into_response()
+            }
+            Self::BadRequest(_) | Self::Csrf | Self::CookieAmbiguous | Self::Unavailable | Self::Internal => {
+                page.into_response()
+            }
+        }
+    }
+}
+
+impl From<StoreError> for PageFailure {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the store did not answer a page");
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable,
+            StoreError::Corrupt { .. } | StoreError::Sealed(_) => Self::Internal,
+        }
+    }
+}
+
+impl From<ChangeError> for PageFailure {
+    fn from(error: ChangeError) -> Self {
+        let ChangeError::Store(error) = error else {
+            tracing::error!(error = &error as &dyn std::error::Error, "the store refused a page's change");
+            return Self::Internal;
+        };
+        error.into()
+    }
+}
+
+impl From<Failure> for PageFailure {
+    fn from(_: Failure) -> Self {
+        Self::BadRequest("The form could not be read.")
+    }
+}

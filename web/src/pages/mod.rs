@@ -1,0 +1,35 @@
+//! The pages that a person sees: signing in, letting a device in, and what went wrong. They work without JavaScript and
+//! load nothing but our own style sheet.
+
+mod assets;
+mod browser;
+mod device;
+mod failure;
+mod form_guard;
+mod next;
+mod render;
+mod sign_in;
+mod sign_out;
+
+use crate::WebState;
+use axum::{
+    Router,
+    routing::{get, post},
+};
+
+pub(crate) use browser::SignedIn;
+pub(crate) use failure::PageFailure;
+pub(crate) use form_guard::FormGuard;
+pub(crate) use next::Next;
+pub(crate) use render::{Markup, Page, fill, see_other, text};
+
+/// The routes of the pages.
+pub(crate) fn routes() -> Router<WebState> {
+    Router::new()
+        .route("/", get(sign_in::root))
+        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-out", post(sign_out::submit))
+        .route("/device", get(device::show).post(device::answer))
+        .route(assets::css_path(), get(assets::css))
+        .route(assets::ICON_PATH, get(assets::icon))
+}
