@@ -1,14 +1,18 @@
 //! The node as a whole: what is started in which order, and how it ends.
 
+mod bind;
 mod certificate;
 mod files;
 mod first_start;
 mod foundation;
 mod internal;
+mod maintain;
+mod policy;
 mod present;
 mod serve;
 mod start;
 mod stop;
+mod tunnel;
 
 pub use foundation::migrate;
 pub use serve::serve;

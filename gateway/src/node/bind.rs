@@ -1,0 +1,36 @@
+//! The addresses of a node.
+
+use crate::{config::Config, exit::Failure, listen::Listener};
+use std::{io, net::SocketAddr};
+use tokio::net::TcpListener;
+use url::Url;
+
+/// Binds both listeners; nobody is answered yet.
+pub(super) async fn bind(config: &Config) -> Result<(Listener, TcpListener), Failure> {
+    let listener =
+        Listener::bind(config.listen.address).map_err(|e| cannot_bind(config.listen.address, &e))?;
+    let internal = TcpListener::bind(config.internal).await;
+    Ok((listener, internal.map_err(|error| cannot_bind(config.internal, &error))?))
+}
+
+pub(super) fn cannot_bind(address: SocketAddr, error: &io::Error) -> Failure {
+    let text = format!("cannot listen on {address}: {error}");
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Failure::NotPermitted(text);
+    }
+    if error.kind() == io::ErrorKind::AddrInUse {
+        Failure::Temporary(text)
+    } else {
+        Failure::Unavailable(text)
+    }
+}
+
+/// The configured URL; a port 0 in it stands for the port that the listener got.
+pub(super) fn public_url(configured: &Url, bound: SocketAddr) -> Url {
+    let mut url = configured.clone();
+    if url.port() == Some(0) {
+        // An https URL with a host takes every port.
+        let _ = url.set_port(Some(bound.port()));
+    }
+    url
+}

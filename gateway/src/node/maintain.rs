@@ -1,0 +1,52 @@
+//! The tasks that keep a node in shape for as long as it lives.
+
+use super::{
+    certificate::Presented,
+    foundation::Foundation,
+    internal::{self, Health},
+    present::Present,
+};
+use crate::{
+    config::{Config, StoreUrl},
+    connectors::Presence,
+    lifecycle::Lifecycle,
+    policies::wall_clock,
+};
+use postern_store::Store;
+use postern_web::KeyRing;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+/// How often the signing keys are looked after.
+const KEYS_REFRESH: Duration = Duration::from_secs(3_600);
+
+pub(super) fn maintain(
+    lifecycle: &Lifecycle,
+    ground: &Foundation,
+    present: &Present,
+    presented: &Presented,
+    keys: &Arc<KeyRing>,
+    config: &Config,
+    health: Health,
+) {
+    let (journal, store, hard) = (ground.journal.clone(), ground.store.clone(), lifecycle.hard_token());
+    lifecycle.spawn(async move { journal.ship(store, hard).await });
+    let presence = Presence { connectors: present.connectors.clone(), store: ground.store.clone() };
+    lifecycle.maintain("presence", presence.run());
+    lifecycle.maintain("metrics", internal::upkeep(health.metrics));
+    lifecycle.maintain("keys", refresh_keys(Arc::clone(keys), ground.store.clone()));
+    if config.certificate.is_none() {
+        lifecycle.maintain("certificate", presented.clone().keep_fresh());
+    }
+    if config.store == StoreUrl::Sqlite {
+        tracing::info!("the store is embedded: one gateway, no failover");
+    }
+}
+
+async fn refresh_keys(keys: Arc<KeyRing>, store: Store) -> Infallible {
+    loop {
+        tokio::time::sleep(KEYS_REFRESH).await;
+        if let Err(error) = keys.refresh(&store, wall_clock()).await {
+            tracing::warn!(error = %error, "the signing keys could not be refreshed");
+        }
+    }
+}

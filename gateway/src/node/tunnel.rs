@@ -1,0 +1,59 @@
+//! What stands behind the two tunnel paths.
+
+use super::{foundation::Foundation, present::Present};
+use crate::{
+    config::Limits,
+    connectors::{Challenges, Lanes},
+    ingress::client::{Authenticator, ClientIngress, ClientLinks},
+    lifecycle::Lifecycle,
+    listen::ConnectionLimits,
+    route::Tunnel,
+    sessions::{Door, PrincipalLimits},
+};
+use postern_tunnel_io::{Budget, Churn, LinkConfig};
+use postern_web::KeyRing;
+use std::sync::Arc;
+
+pub(super) fn tunnel(
+    limits: &Limits,
+    ground: &Foundation,
+    present: &Present,
+    clients: &Arc<ClientLinks>,
+    keys: &Arc<KeyRing>,
+    issuer: Arc<str>,
+    lifecycle: &Lifecycle,
+) -> Tunnel {
+    let policies = &present.policies;
+    let registry = Arc::clone(present.connectors.registry());
+    let ingress = ClientIngress {
+        door: Door::new(
+            Arc::clone(policies),
+            Arc::clone(&present.live),
+            ground.journal.clone(),
+            PrincipalLimits::new(limits),
+        ),
+        lanes: Lanes::new(registry, Arc::clone(policies), Arc::clone(keys), Arc::clone(&issuer)),
+        policies: Arc::clone(policies),
+        links: Arc::clone(clients),
+        lifecycle: lifecycle.clone(),
+    };
+    // One budget: what all links together may hold.
+    let base = LinkConfig { budget: Budget::default(), ..LinkConfig::default() };
+    let churn = Churn { per_second: limits.opens_per_second.get(), burst: limits.opens_burst.get() };
+    Tunnel {
+        policies: Arc::clone(policies),
+        challenges: Challenges::new(rand::random()),
+        connectors: present.connectors.clone(),
+        authenticator: Authenticator::new(
+            ground.store.clone(),
+            Arc::clone(policies),
+            Arc::clone(keys),
+            Arc::clone(&issuer),
+        ),
+        issuer,
+        ingress: Arc::new(ingress),
+        attempts: ConnectionLimits::new(limits),
+        client_links: LinkConfig { churn: Some(churn), ..base.clone() },
+        connector_links: base,
+    }
+}

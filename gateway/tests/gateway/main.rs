@@ -1,0 +1,6 @@
+//! A whole gateway on loopback: real TLS, an embedded store, real links on both sides.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod connectors;
+mod sessions;
+mod support;
