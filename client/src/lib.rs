@@ -1,2 +1,19 @@
-//! The user's command.
+//! The user's command `postern`: sign in, reach resources, administer.
+//!
+//! Standard output carries results (and, for `proxy`, nothing but the resource's bytes); whatever is for people goes to
+//! standard error. Every failure is one sentence, what to do next, and an exit code.
 #![forbid(unsafe_code)]
+
+pub mod account;
+pub mod admin;
+pub mod bearer;
+pub mod cli;
+mod dispatch;
+pub mod failure;
+pub mod gateway;
+pub mod home;
+pub mod reach;
+pub mod show;
+pub mod sign_in;
+
+pub use dispatch::run;

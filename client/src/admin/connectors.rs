@@ -1,0 +1,43 @@
+//! `postern connectors`.
+
+use crate::{
+    cli::ConnectorsCommand,
+    failure::Failure,
+    gateway::{Api, segment},
+    show::{self, Form},
+};
+use postern_api::{ConnectorState, ConnectorView, List};
+
+/// Does what the subcommand says.
+pub async fn run(api: &Api<'_>, command: &ConnectorsCommand, form: Form) -> Result<(), Failure> {
+    match command {
+        ConnectorsCommand::Ls => {
+            let connectors = api.get::<List<ConnectorView>>("connectors").await?.items;
+            show::list(form, &connectors, &["name", "id", "site", "state", "online"], row)
+        }
+        ConnectorsCommand::Revoke { connector } => {
+            let revoked: ConnectorView =
+                api.post(&format!("connectors/{}/revoke", segment(connector)?)).await?;
+            if form == Form::Json {
+                return show::json(&revoked);
+            }
+            eprintln!("{} is revoked", revoked.name);
+            Ok(())
+        }
+    }
+}
+
+fn row(connector: &ConnectorView) -> Vec<String> {
+    let state = match connector.state {
+        ConnectorState::Active if connector.ephemeral => "active (ephemeral)",
+        ConnectorState::Active => "active",
+        ConnectorState::Revoked => "revoked",
+    };
+    vec![
+        connector.name.to_string(),
+        connector.id.to_string(),
+        connector.site.name.clone(),
+        state.to_owned(),
+        show::yes(connector.online),
+    ]
+}

@@ -1,0 +1,74 @@
+//! Declarative files: read the YAML stream, and fill in the secrets that it names.
+
+use crate::failure::Failure;
+use postern_api::{Document, Secret};
+use std::path::Path;
+
+/// The documents of one YAML stream. `base` is the directory that secret files are named from.
+pub(super) fn read(text: &str, origin: &str, base: &Path) -> Result<Vec<Document>, Failure> {
+    let mut documents: Vec<Document> =
+        serde_saphyr::from_multiple(text).map_err(|e| Failure::usage(format!("{origin}: {e}")))?;
+    for document in &mut documents {
+        let name = document.name().clone();
+        if let Document::User(user) = document
+            && let Some(password) = &mut user.password
+        {
+            let value =
+                resolve(password, base).map_err(|e| Failure::usage(format!("{origin}: user {name}: {e}")))?;
+            *password = Secret::Value(value);
+        }
+    }
+    Ok(documents)
+}
+
+fn resolve(secret: &Secret, base: &Path) -> Result<String, String> {
+    match secret {
+        Secret::FromEnv(name) => {
+            std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))
+        }
+        Secret::FromFile(path) => {
+            let path = base.join(path);
+            let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+            Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+        }
+        Secret::Value(_) => {
+            Err("a secret is given as {fromEnv: NAME} or {fromFile: PATH}, never in the file itself"
+                .to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_come_from_files_and_never_from_the_document() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("pw"), "correct horse\n").unwrap();
+        let text = "kind: user\nname: alice\npassword: {fromFile: pw}\n---\nkind: site\nname: office\n";
+        let documents = read(text, "file", dir.path()).unwrap();
+        let [Document::User(alice), Document::Site(_)] = documents.as_slice() else {
+            unreachable!("{documents:?}")
+        };
+        assert_eq!(alice.password, Some(Secret::Value("correct horse".into())));
+        let inline = "kind: user\nname: alice\npassword: {value: hunter2}\n";
+        let failure = read(inline, "file", dir.path()).unwrap_err();
+        assert!(failure.code == 64 && !failure.sentence.contains("hunter2"), "{failure}");
+    }
+
+    #[test]
+    fn a_mistake_names_the_file() {
+        for bad in [
+            "kind: sight\nname: x\n",
+            "kind: site\nname: x\ncolour: red\n",
+            "kind: site\nname: '-x'\n",
+            "a: [",
+            "name: x\n",
+        ] {
+            let failure = read(bad, "site.yaml", Path::new(".")).unwrap_err();
+            assert!(failure.code == 64 && failure.sentence.starts_with("site.yaml: "), "{failure}");
+        }
+    }
+}

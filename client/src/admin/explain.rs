@@ -1,0 +1,65 @@
+//! `postern explain`: why something was decided, or what would be.
+
+use crate::{
+    cli::Explain,
+    failure::{Failure, printable},
+    gateway::Api,
+    show::{self, Form},
+};
+use postern_api::{Action, DecisionView, ExplainRequest, Outcome};
+use std::fmt::Write;
+
+/// Prints the explanation.
+pub async fn run(api: &Api<'_>, command: &Explain, form: Form) -> Result<(), Failure> {
+    let decision: DecisionView = match (&command.decision, &command.resource) {
+        (Some(decision), _) => api.get(&format!("decisions/{decision}")).await?,
+        (None, Some(resource)) => {
+            let request = ExplainRequest {
+                principal: command.user.clone(),
+                resource: resource.clone(),
+                action: Action::Connect,
+                source: None,
+                at: None,
+            };
+            api.post_json("explain", &request).await?
+        }
+        (None, None) => return Err(Failure::usage("a decision or a resource is needed")),
+    };
+    if form == Form::Json {
+        return show::json(&decision);
+    }
+    print!("{}", describe(&decision));
+    Ok(())
+}
+
+fn describe(decision: &DecisionView) -> String {
+    let outcome = match decision.outcome {
+        Outcome::Allow => "allowed",
+        Outcome::Deny => "denied",
+    };
+    let who = first_of(&decision.principal.name, &decision.principal.id);
+    let what = first_of(&decision.resource.name, &decision.resource.id);
+    let mut text = String::new();
+    let _ = writeln!(text, "{outcome}: {}", printable(&decision.sentence));
+    let _ = writeln!(text, "  who       {who} from {}", decision.source);
+    let _ = writeln!(text, "  what      {:?} to {what}", decision.action);
+    let _ = writeln!(text, "  when      {} at revision {}", decision.at, decision.revision);
+    let _ = writeln!(text, "  decision  {} ({})", decision.id, decision.reason);
+    for failing in &decision.failing {
+        let _ = writeln!(text, "  missing   {}", printable(failing));
+    }
+    for policy in &decision.policies {
+        let _ = writeln!(text, "  {}    {} ({})", policy.effect, printable(&policy.name), policy.id);
+        for line in policy.text.lines() {
+            let _ = writeln!(text, "            {}", printable(line));
+        }
+    }
+    if !decision.next.is_empty() {
+        let _ = writeln!(text, "  next      {}", printable(&decision.next));
+    }
+    text
+}
+
+fn first_of(name: &str, id: &str) -> String {
+    printable(if name.is_empty() { id } else { name })
+}

@@ -1,0 +1,200 @@
+//! Arguments of the commands that sign in and reach resources.
+
+use crate::reach::ResourceRef;
+use clap::Args;
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
+
+/// Arguments of `login`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    postern login --gateway https://postern.example.com\n  \
+    postern login --gateway https://10.0.0.2:4433 --ca-sha256 3f9a…   (a gateway with its own CA)\n  \
+    postern login --headless                                          (on a machine without a browser)\n  \
+    postern login --gateway … --bootstrap-file FILE --username alice  (the first owner, once)")]
+pub struct Login {
+    /// The gateway's address [default: the one you used before]
+    #[arg(long, env = "POSTERN_GATEWAY", value_name = "URL")]
+    pub gateway: Option<String>,
+    /// Fingerprint of the gateway's own CA, as it printed it at its first start
+    #[arg(long, env = "POSTERN_CA_SHA256", value_name = "HEX", conflicts_with = "ca_file")]
+    pub ca_sha256: Option<String>,
+    /// Certificate authority of the gateway, in PEM
+    #[arg(long, env = "POSTERN_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Show an address and a code to use on another device, instead of opening a browser
+    #[arg(long, conflicts_with = "bootstrap_file")]
+    pub headless: bool,
+    /// File with the bootstrap token: become the first owner
+    #[arg(long, value_name = "FILE", requires = "username")]
+    pub bootstrap_file: Option<PathBuf>,
+    /// User name of the first owner
+    #[arg(long, value_name = "NAME", requires = "bootstrap_file")]
+    pub username: Option<String>,
+    /// File with the first owner's password [default: ask]
+    #[arg(long, value_name = "FILE", requires = "bootstrap_file")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// Arguments of `ssh`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    postern ssh bastion\n  \
+    postern ssh root@bastion -- uptime\n  \
+    postern ssh bastion -- -L 8080:localhost:80 -N")]
+pub struct Ssh {
+    /// Resource, with a login name in front if it differs from yours: [USER@]NAME
+    #[arg(value_name = "[USER@]NAME")]
+    pub destination: SshDestination,
+    /// Arguments for ssh itself: options, then a command
+    #[arg(last = true, value_name = "SSH ARGS")]
+    pub arguments: Vec<String>,
+}
+
+/// `[USER@]NAME`, safe in a shell word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshDestination {
+    /// The login name.
+    pub user: Option<String>,
+    /// The resource.
+    pub resource: ResourceRef,
+}
+
+impl FromStr for SshDestination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (user, resource) = match text.rsplit_once('@') {
+            Some((user, resource)) => (Some(user), resource),
+            None => (None, text),
+        };
+        let is_safe = |user: &str| {
+            !user.is_empty()
+                && !user.starts_with('-')
+                && user.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
+        };
+        if let Some(user) = user
+            && !is_safe(user)
+        {
+            return Err(format!("{user:?} is no login name: only letters, digits and . _ : - are possible"));
+        }
+        Ok(Self { user: user.map(Into::into), resource: resource.parse()? })
+    }
+}
+
+/// Arguments of `proxy`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Standard output carries the resource's bytes and nothing else; everything for people goes to \
+    standard error.\n\nExample:\n  ssh -o ProxyCommand='postern proxy bastion' bastion"
+)]
+pub struct Proxy {
+    /// Resource by name (`bastion` or `bastion.postern`) or id
+    #[arg(value_name = "NAME")]
+    pub resource: ResourceRef,
+}
+
+/// Arguments of `forward`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  postern forward 5432:db             listens on 127.0.0.1:5432\n  \
+    postern forward 0:db                picks a free port and prints it\n  \
+    postern forward '[::1]:5432:db'     listens on another local address")]
+pub struct Forward {
+    /// Local port and resource: [ADDRESS:]PORT:NAME
+    #[arg(value_name = "[ADDRESS:]PORT:NAME")]
+    pub mapping: Mapping,
+}
+
+/// Where to listen, and what for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// The local address.
+    pub listen: SocketAddr,
+    /// The resource.
+    pub resource: ResourceRef,
+}
+
+impl FromStr for Mapping {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (listen, resource) = text.rsplit_once(':').ok_or("expected PORT:NAME, for example 5432:db")?;
+        let listen = match listen.parse::<u16>() {
+            Ok(port) => SocketAddr::from(([127, 0, 0, 1], port)),
+            Err(_) => listen.parse().map_err(|_| format!("{listen:?} is neither a port nor ADDRESS:PORT"))?,
+        };
+        Ok(Self { listen, resource: resource.parse()? })
+    }
+}
+
+/// Arguments of `ssh-config`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The block between the two marks belongs to this command; everything else in the file is left \
+    alone. Run it again after resources were added."
+)]
+pub struct SshConfig {
+    /// Show the file as it would be, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The file [default: ~/.ssh/config]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Take the block out again
+    #[arg(long)]
+    pub remove: bool,
+}
+
+/// Arguments of `known-hosts`.
+#[derive(Debug, Args)]
+pub struct KnownHosts {
+    /// The host name that ssh looks for
+    pub host: ResourceRef,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s2_hosts_and_users_that_a_shell_could_read_are_refused() {
+        for bad in [
+            "`id`",
+            "$(id)",
+            "a b",
+            "a\nb",
+            "-oProxyCommand=id",
+            "a\0",
+            "a;b",
+            "a'b",
+            "a\"b",
+            "",
+            "a/b",
+            "é",
+            "a%h",
+            "%n",
+            "x@-o",
+            "-x@bastion",
+            "$(id)@bastion",
+            "a b@bastion",
+            "@bastion",
+            "x\n@bastion",
+            "%r@bastion",
+        ] {
+            assert!(bad.parse::<SshDestination>().is_err(), "{bad:?}");
+            assert!(format!("5432:{bad}").parse::<Mapping>().is_err() || bad.contains('@'), "{bad:?}");
+        }
+        for good in ["bastion", "root@bastion", "deploy.bot@db-1.prod", "bastion.postern"] {
+            assert!(good.parse::<SshDestination>().is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_forward_listens_on_this_machine_only_unless_told() {
+        let parse = |text: &str| text.parse::<Mapping>().map(|mapping| mapping.listen.to_string());
+        assert_eq!(parse("5432:db").as_deref(), Ok("127.0.0.1:5432"));
+        assert_eq!(parse("[::1]:5432:db").as_deref(), Ok("[::1]:5432"));
+        for bad in ["db", "x:db", "99999:db", ":db", "5432:"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

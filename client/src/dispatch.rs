@@ -1,0 +1,58 @@
+//! From the parsed command line to the module that does the work.
+
+use crate::{
+    account, admin,
+    cli::{Cli, Command},
+    failure::Failure,
+    home::Home,
+    reach,
+    show::Form,
+};
+use clap::CommandFactory;
+
+/// Does what the command line says.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(shell, &mut Cli::command(), "postern", &mut std::io::stdout());
+        return Ok(());
+    }
+    let home = Home::open(cli.home.as_deref())?;
+    let form = if cli.json { Form::Json } else { Form::Text };
+    match cli.command {
+        Command::Login(command) => account::login(&home, &command).await,
+        Command::Logout => account::logout(&home).await,
+        Command::Whoami => account::whoami(&home, form).await,
+        Command::Status => account::status(&home, form).await,
+        Command::Ls => account::ls(&home, form).await,
+        Command::Ssh(command) => reach::ssh::run(&home, &command),
+        Command::Proxy(command) => reach::proxy::run(&home, &command.resource).await,
+        Command::Forward(command) => reach::forward::run(&home, &command.mapping, cli.json).await,
+        Command::SshConfig(command) => {
+            let resources = if command.remove { Vec::new() } else { account::my_resources(&home).await? };
+            reach::ssh_config::run(&home, &command, &resources)
+        }
+        Command::KnownHosts(command) => reach::print_known_hosts(&home, &command.host),
+        Command::Apply(command) => {
+            account::with_api(&home, async |api| admin::apply::run(api, &command, form).await).await
+        }
+        Command::Get(command) => {
+            account::with_api(&home, async |api| admin::get::run(api, &command, form).await).await
+        }
+        Command::Explain(command) => {
+            account::with_api(&home, async |api| admin::explain::run(api, &command, form).await).await
+        }
+        Command::Users(command) => {
+            account::with_api(&home, async |api| admin::users::run(api, &command, form).await).await
+        }
+        Command::Sessions(command) => {
+            account::with_api(&home, async |api| admin::sessions::run(api, &command, form).await).await
+        }
+        Command::Connectors(command) => {
+            account::with_api(&home, async |api| admin::connectors::run(api, &command, form).await).await
+        }
+        Command::Tokens(command) => {
+            account::with_api(&home, async |api| admin::tokens::run(api, &command, form).await).await
+        }
+        Command::Completions { .. } => Ok(()),
+    }
+}

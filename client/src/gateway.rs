@@ -1,0 +1,164 @@
+//! The gateway's HTTP side: the API, and the endpoints of signing in.
+
+use crate::{
+    bearer::Bearer,
+    failure::{Failure, chain, code},
+    home::Profile,
+};
+use postern_api::{Problem, ProblemCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
+use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+/// More than this is no answer of our gateway.
+const ANSWER_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// An HTTP client that trusts what the profile trusts and follows no redirect.
+pub fn http(profile: &Profile) -> Result<reqwest::Client, Failure> {
+    let tls = profile.trust().client_config(&[b"http/1.1"]).map_err(|e| Failure::usage(chain(&e)))?;
+    reqwest::Client::builder()
+        .tls_backend_preconfigured((*tls).clone())
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_MAX)
+        .timeout(ANSWER_MAX)
+        .user_agent(concat!("postern/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|e| Failure::unavailable(chain(&e)))
+}
+
+/// The failure of a request that got no answer.
+pub fn unreachable(profile: &Profile, error: &reqwest::Error) -> Failure {
+    let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), chain);
+    Failure::unavailable(format!("{} cannot be reached: {cause}", profile.gateway))
+}
+
+/// The API as one caller sees it.
+#[derive(Debug)]
+pub struct Api<'a> {
+    client: reqwest::Client,
+    profile: &'a Profile,
+    bearer: &'a Bearer,
+}
+
+impl<'a> Api<'a> {
+    /// The API of the profile's gateway.
+    pub fn new(profile: &'a Profile, bearer: &'a Bearer) -> Result<Self, Failure> {
+        Ok(Self { client: http(profile)?, profile, bearer })
+    }
+
+    /// Reads something.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.call(self.request(Method::GET, path)).await
+    }
+
+    /// Does something that needs no words.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.call(self.request(Method::POST, path)).await
+    }
+
+    /// Does something.
+    pub async fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.call(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Removes something.
+    pub async fn delete(&self, path: &str) -> Result<(), Failure> {
+        let answer = self.send(self.request(Method::DELETE, path)).await?;
+        if answer.status().is_success() { Ok(()) } else { Err(refused(answer, self.bearer).await) }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut url = self.profile.url(&format!("/api/v1/{path}"));
+        url.set_query(Some(query).filter(|query| !query.is_empty()));
+        self.client.request(method, url).bearer_auth(self.bearer.secret())
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        request.send().await.map_err(|e| unreachable(self.profile, &e))
+    }
+
+    async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let answer = self.send(request).await?;
+        if !answer.status().is_success() {
+            return Err(refused(answer, self.bearer).await);
+        }
+        let bytes = body(answer).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|e| Failure::unavailable(format!("the gateway's answer is not understood: {e}")))
+    }
+}
+
+async fn body(mut answer: Response) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|e| Failure::unavailable(chain(&e)))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > ANSWER_MAX_BYTES {
+            return Err(Failure::unavailable("the gateway's answer is too long"));
+        }
+    }
+    Ok(bytes)
+}
+
+/// The failure that a refusing answer stands for.
+async fn refused(answer: Response, bearer: &Bearer) -> Failure {
+    let status = answer.status();
+    let problem = body(answer).await.ok().and_then(|bytes| serde_json::from_slice::<Problem>(&bytes).ok());
+    match problem {
+        Some(problem) if problem.code == ProblemCode::Unauthenticated && bearer.is_service_account() => {
+            Failure::new(code::DENIED, "the gateway does not accept POSTERN_TOKEN")
+        }
+        Some(problem) if problem.code == ProblemCode::Unauthenticated => {
+            Failure::signed_out("the gateway does not accept your sign-in any more")
+        }
+        Some(problem) => Failure::problem(&problem),
+        None => without_problem(status),
+    }
+}
+
+/// What a status alone says; proxies and load balancers answer without a problem document.
+pub fn without_problem(status: StatusCode) -> Failure {
+    let exit = match status.as_u16() {
+        401 | 403 => code::DENIED,
+        404 => code::NOT_FOUND,
+        408 | 429 | 500.. => code::UNAVAILABLE,
+        _ => code::USAGE,
+    };
+    Failure::new(exit, format!("the gateway answered {status}"))
+}
+
+/// One path segment from text that a person typed.
+pub fn segment(text: &str) -> Result<&str, Failure> {
+    let is_safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if text.is_empty() || text.starts_with('.') || !text.bytes().all(is_safe) {
+        return Err(Failure::usage(format!("{text:?} is neither a name nor an id")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_never_leaves_its_path_segment() {
+        for bad in ["", "..", ".", "a/b", "a?b", "a#b", "a%2fb", "a b", "é"] {
+            assert_eq!(segment(bad).map_err(|failure| failure.code), Err(64), "{bad}");
+        }
+        assert_eq!(segment("db-1.prod"), Ok("db-1.prod"));
+    }
+
+    #[test]
+    fn a_bare_status_has_an_exit_code_too() {
+        for (status, exit) in [(400, 64), (403, 77), (404, 69), (502, 75), (429, 75)] {
+            let status = StatusCode::from_u16(status).unwrap_or_default();
+            assert_eq!(without_problem(status).code, exit, "{status}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Which gateway this account uses, and whom to trust there.
+
+use super::{Home, private_file};
+use crate::failure::Failure;
+use postern_tunnel_io::tls::Trust;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use url::Url;
+
+const FILE: &str = "profile.json";
+
+/// The gateway and the trust in it, learned at `postern login` or given by the environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The gateway's public URL.
+    pub gateway: Url,
+    /// SHA-256 of the gateway CA's public key, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_sha256: Option<String>,
+    /// Certificates to trust, in PEM; a copy, so that a moved file breaks nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_pem: Option<String>,
+}
+
+impl Profile {
+    /// The profile of this account; nothing before the first sign-in.
+    pub fn load(home: &Home) -> Result<Option<Self>, Failure> {
+        if let Some(profile) = Self::from_env()? {
+            return Ok(Some(profile));
+        }
+        let path = home.file(FILE);
+        let Some(text) = private_file::read(&path)? else { return Ok(None) };
+        let damaged = |e| {
+            Failure::usage(format!("{} is damaged: {e}", path.display())).then("postern login --gateway URL")
+        };
+        serde_json::from_slice(&text).map(Some).map_err(damaged)
+    }
+
+    /// The profile, or what to do to get one.
+    pub fn require(home: &Home) -> Result<Self, Failure> {
+        let missing = || {
+            Failure::signed_out("you are not signed in to any gateway")
+                .then("postern login --gateway https://…")
+        };
+        Self::load(home)?.ok_or_else(missing)
+    }
+
+    /// Keeps it.
+    pub fn save(&self, home: &Home) -> Result<(), Failure> {
+        let text = serde_json::to_vec_pretty(self).map_err(|e| Failure::usage(e.to_string()))?;
+        Ok(private_file::write(&home.file(FILE), &text)?)
+    }
+
+    fn from_env() -> Result<Option<Self>, Failure> {
+        let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let Some(gateway) = read("POSTERN_GATEWAY") else { return Ok(None) };
+        let ca_file = read("POSTERN_CA_FILE").map(PathBuf::from);
+        Self::new(&gateway, read("POSTERN_CA_SHA256"), ca_file.as_deref()).map(Some)
+    }
+
+    /// A checked profile.
+    pub fn new(gateway: &str, ca_sha256: Option<String>, ca_file: Option<&Path>) -> Result<Self, Failure> {
+        let gateway = parse_gateway(gateway)?;
+        let ca_sha256 = match ca_sha256.map(|hash| hash.replace(':', "").to_ascii_lowercase()) {
+            Some(hash) if parse_sha256(&hash).is_none() => {
+                return Err(Failure::usage("the CA fingerprint must have 64 hexadecimal digits"));
+            }
+            hash => hash,
+        };
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
+        };
+        Ok(Self { gateway, ca_sha256, ca_pem: ca_file.map(read).transpose()? })
+    }
+
+    /// Whom to trust: exactly the named CA, else what the system trusts.
+    pub fn trust(&self) -> Trust {
+        let ca_sha256 = self.ca_sha256.as_deref().and_then(parse_sha256);
+        let system_roots = ca_sha256.is_none() && self.ca_pem.is_none();
+        Trust { system_roots, ca_files: Vec::new(), ca_pem: self.ca_pem.clone(), ca_sha256 }
+    }
+
+    /// An address at the gateway.
+    pub fn url(&self, path: &str) -> Url {
+        let mut url = self.gateway.clone();
+        url.set_path(path);
+        url
+    }
+}
+
+fn parse_gateway(text: &str) -> Result<Url, Failure> {
+    let bad = |why: &str| Failure::usage(format!("{text:?} is no gateway address: {why}"));
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    let mut url: Url = with_scheme.parse().map_err(|_| bad("expected https://HOST[:PORT]"))?;
+    // Plain HTTP would send tokens in the clear; on this very machine there is nobody to listen in.
+    let loopback = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+    match url.scheme() {
+        "https" => {}
+        "http" if loopback => {}
+        _ => return Err(bad("it has to begin with https://")),
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.host_str().is_none() {
+        return Err(bad("expected https://HOST[:PORT]"));
+    }
+    url.set_path("/");
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// A SHA-256 in 64 hexadecimal digits.
+pub fn parse_sha256(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_is_reached_over_tls_unless_it_is_this_machine() {
+        for good in
+            ["https://gw.example", "gw.example:8443", "https://gw.example/console?x#y", "http://127.0.0.1:1"]
+        {
+            assert_eq!(Profile::new(good, None, None).unwrap().gateway.path(), "/", "{good}");
+        }
+        for bad in [
+            "http://gw.example",
+            "ftp://gw.example",
+            "https://me:pw@gw.example",
+            "https://",
+            "gw example",
+            "",
+        ] {
+            assert_eq!(Profile::new(bad, None, None).unwrap_err().code, 64, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_read_with_and_without_colons() {
+        let plain = "ab".repeat(32);
+        let colons = vec!["AB"; 32].join(":");
+        for text in [plain.clone(), colons] {
+            let profile = Profile::new("https://gw.example", Some(text), None).unwrap();
+            assert_eq!(profile.ca_sha256.as_deref(), Some(plain.as_str()));
+            assert!(!profile.trust().system_roots, "a pin replaces the system's trust");
+        }
+        assert!(Profile::new("https://gw.example", Some("abc".into()), None).is_err());
+    }
+}

@@ -1,0 +1,190 @@
+//! The one-shot web server that the browser comes back to: 127.0.0.1 only, a port from the kernel, one accepted answer.
+
+use crate::failure::{Failure, printable};
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use url::Url;
+
+const PATH: &str = "/callback";
+/// A request head beyond this is not from a browser that was redirected by our gateway.
+const HEAD_MAX_BYTES: usize = 8 * 1024;
+/// A browser sends its request at once.
+const HEAD_MAX: Duration = Duration::from_secs(5);
+
+/// The waiting server.
+#[derive(Debug)]
+pub(super) struct Loopback {
+    listener: TcpListener,
+    port: u16,
+    state: String,
+}
+
+/// What a request to the server is.
+#[derive(Debug, PartialEq, Eq)]
+enum Request {
+    /// The answer, with the code.
+    Code(String),
+    /// The answer: the person or the gateway said no.
+    Refused(String),
+    /// Something else: a favicon, a probe, another program or page that guesses.
+    Stray,
+}
+
+impl Loopback {
+    /// Listens.
+    pub(super) async fn bind(state: String) -> Result<Self, Failure> {
+        let failed =
+            |e: std::io::Error| Failure::unavailable(format!("no local port for the browser's answer: {e}"));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
+        Ok(Self { listener, port, state })
+    }
+
+    /// Where the browser is to be sent.
+    pub(super) fn redirect_uri(&self) -> String {
+        format!("http://127.0.0.1:{}{PATH}", self.port)
+    }
+
+    /// Waits for the answer that carries our state; others are turned away and change nothing.
+    pub(super) async fn answer(self) -> Result<String, Failure> {
+        loop {
+            let Ok((mut tcp, _)) = self.listener.accept().await else { continue };
+            let Ok(Some(head)) = tokio::time::timeout(HEAD_MAX, read_head(&mut tcp)).await else { continue };
+            match self.read(&head) {
+                Request::Code(code) => {
+                    reply(&mut tcp, "200 OK", "You are signed in. This window can be closed.").await;
+                    return Ok(code);
+                }
+                Request::Refused(reason) => {
+                    reply(&mut tcp, "200 OK", "The sign-in was refused. This window can be closed.").await;
+                    return Err(Failure::signed_out(format!(
+                        "the sign-in was refused: {}",
+                        printable(&reason)
+                    )));
+                }
+                Request::Stray => reply(&mut tcp, "404 Not Found", "There is nothing here.").await,
+            }
+        }
+    }
+
+    fn read(&self, head: &str) -> Request {
+        let mut lines = head.split("\r\n");
+        let target = lines
+            .next()
+            .and_then(|line| line.strip_prefix("GET ")?.split_once(' ').map(|(target, _)| target));
+        let host = lines.find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("host").then(|| value.trim())
+        });
+        // A page elsewhere can send a browser here under another name (DNS rebinding), but cannot forge this header.
+        if host != Some(format!("127.0.0.1:{}", self.port).as_str()) {
+            return Request::Stray;
+        }
+        let Some(url) = target.and_then(|target| Url::parse(&format!("http://127.0.0.1{target}")).ok())
+        else {
+            return Request::Stray;
+        };
+        let value = |wanted: &str| {
+            let mut found =
+                url.query_pairs().filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
+            // A parameter given twice is not from our gateway.
+            found.next().filter(|_| found.next().is_none())
+        };
+        let is_ours = value("state").is_some_and(|state| same(&state, &self.state));
+        if url.path() != PATH || !is_ours {
+            return Request::Stray;
+        }
+        match (value("code"), value("error")) {
+            (Some(code), None) => Request::Code(code),
+            (None, Some(error)) => Request::Refused(value("error_description").unwrap_or(error)),
+            (Some(_), Some(_)) | (None, None) => Request::Stray,
+        }
+    }
+}
+
+/// Equality that takes the same time wherever the first difference is.
+fn same(a: &str, b: &str) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
+}
+
+async fn read_head(tcp: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut chunk = [0; 1024];
+        let length = tcp.read(&mut chunk).await.ok().filter(|&length| length > 0)?;
+        head.extend_from_slice(chunk.get(..length)?);
+        if head.len() > HEAD_MAX_BYTES {
+            return None;
+        }
+    }
+    String::from_utf8(head).ok()
+}
+
+async fn reply(tcp: &mut TcpStream, status: &str, sentence: &str) {
+    let page = format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=color-scheme content=\"light dark\">\
+         <title>Postern</title><body style=\"font:1.1rem system-ui;margin:4rem auto;max-width:32rem\"><h1>Postern</h1><p>{sentence}"
+    );
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
+         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\nReferrer-Policy: no-referrer\r\n\
+         Connection: close\r\n\r\n{page}",
+        page.len()
+    );
+    let _ = tcp.write_all(answer.as_bytes()).await;
+    let _ = tcp.shutdown().await;
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::*;
+
+    async fn send(port: u16, host: &str, target: &str) -> String {
+        let mut tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        tcp.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn o13_only_the_answer_with_our_state_and_host_is_taken() {
+        let loopback = Loopback::bind("our-state".into()).await.unwrap();
+        assert!(loopback.listener.local_addr().unwrap().ip().is_loopback());
+        let port = loopback.port;
+        let ours = format!("127.0.0.1:{port}");
+        let waiting = tokio::spawn(loopback.answer());
+        for (host, target) in [
+            (ours.as_str(), "/callback?code=evil&state=guess"),
+            (ours.as_str(), "/callback?code=evil"),
+            (ours.as_str(), "/callback?code=evil&state=our-state&state=our-state"),
+            (ours.as_str(), "/callback?code=a&code=b&state=our-state"),
+            (ours.as_str(), "/other?code=evil&state=our-state"),
+            ("evil.example", "/callback?code=evil&state=our-state"),
+            (ours.as_str(), "/favicon.ico"),
+        ] {
+            assert!(send(port, host, target).await.starts_with("HTTP/1.1 404"), "{host} {target}");
+        }
+        assert!(!waiting.is_finished(), "a guess neither signs in nor ends the wait");
+        assert!(
+            send(port, &ours, "/callback?code=good&state=our-state&iss=x").await.starts_with("HTTP/1.1 200")
+        );
+        assert_eq!(waiting.await.unwrap().unwrap(), "good");
+    }
+
+    #[tokio::test]
+    async fn a_refused_sign_in_says_so_at_once() {
+        let loopback = Loopback::bind("s".into()).await.unwrap();
+        let port = loopback.port;
+        let waiting = tokio::spawn(loopback.answer());
+        send(port, &format!("127.0.0.1:{port}"), "/callback?error=access_denied&state=s").await;
+        let failure = waiting.await.unwrap().unwrap_err();
+        assert_eq!(failure.code, 77);
+        assert!(failure.sentence.contains("access_denied"));
+    }
+}
