@@ -4,14 +4,19 @@
 //! time is an argument, bytes come in through `handle_*` and leave through `poll_*`.
 #![forbid(unsafe_code)]
 
+mod budget;
 pub mod frame;
+pub mod inventory;
+mod io;
 pub mod link;
 pub mod stream;
 
+pub use budget::Budget;
 pub use frame::{LaneId, ResetClass, Transmit};
+pub use io::{LaneGone, Read, WriteError};
 pub use link::{
-    Budget, Churn, Config, EndedBy, Event, Heartbeat, LaneGone, Limits, Link, LinkEnd, Open, OpenError,
-    Outcome, Read, Reset, Side, Versions, WriteError,
+    Churn, Config, EndedBy, Event, Heartbeat, Limits, Link, LinkEnd, Open, OpenError, Outcome, Reset, Side,
+    Versions,
 };
 
 /// Some instant for unit tests, where only differences matter.

@@ -102,6 +102,7 @@ fn t02_every_malformed_frame_is_answered_with_1002() {
         ("a refusal with a novel", raw(Kind::Refused, 2, &[0; 259])),
         ("a goaway with a novel", raw(Kind::GoAway, 0, &[0; 259])),
         ("short kill", raw(Kind::Kill, 0, &[0; 17])),
+        ("an inventory that ends inside an entry", raw(Kind::Inventory, 0, &[0; 38])),
         ("a second hello", hello()),
     ];
     for (name, bytes) in cases {

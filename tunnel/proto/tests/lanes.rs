@@ -5,9 +5,10 @@ mod pair;
 
 use bytes::Bytes;
 use pair::Pair;
-use postern_ids::{Refusal, SessionId};
+use postern_ids::{Refusal, SessionId, StreamId};
 use postern_tunnel_proto::{
     Config, EndedBy, Event, Limits, Open, OpenError, Reset, ResetClass, Side, Versions, WriteError,
+    inventory::Entry,
 };
 use std::time::Duration;
 
@@ -15,6 +16,17 @@ const KIB: usize = 1024;
 
 fn bulk(len: usize) -> Bytes {
     (0..len).map(|n| u8::try_from(n % 251).unwrap()).collect::<Vec<u8>>().into()
+}
+
+fn inventory(count: u8) -> Vec<Bytes> {
+    let entry = |n| Entry {
+        stream: StreamId::from_bytes([n; 16]),
+        session: SessionId::from_bytes([n; 16]),
+        generation: 1,
+        detached: false,
+        grant: vec![n; 1_000].into(),
+    };
+    postern_tunnel_proto::inventory::parts((0..count).map(entry)).unwrap()
 }
 
 #[test]
@@ -204,12 +216,13 @@ fn kills_inventories_and_keys_arrive_as_they_were_sent() {
     let session = SessionId::from_bytes([9; 16]);
     pair.b.link.kill(session, 4412);
     pair.b.link.keys("keys".into());
-    pair.a.link.inventory(bulk(60 * KIB), false);
-    pair.a.link.inventory(bulk(10), true);
+    let parts = inventory(100);
+    pair.a.link.inventory(parts[0].clone(), false);
+    pair.a.link.inventory(parts[1].clone(), true);
     pair.drive();
     assert_eq!(pair.a.take_events(), [Event::Kill { session, code: 4412 }, Event::Keys("keys".into())]);
-    let first = Event::Inventory { entries: bulk(60 * KIB), last: false };
-    assert_eq!(pair.b.take_events(), [first, Event::Inventory { entries: bulk(10), last: true }]);
+    let first = Event::Inventory { entries: parts[0].clone(), last: false };
+    assert_eq!(pair.b.take_events(), [first, Event::Inventory { entries: parts[1].clone(), last: true }]);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! What the layer above asks a link to do.
 
 use super::{
-    LaneGone, Link, Open, OpenError, Read, Reset, WriteError,
+    Link, Open, OpenError, Reset,
     control::Command,
     lane::{Lane, Phase, Receiving, Sending},
 };
-use crate::frame::{EARLY_MAX, LaneId, METADATA_MAX, PAYLOAD_MAX, TEXT_MAX};
+use crate::{
+    frame::{EARLY_MAX, LaneId, METADATA_MAX, PAYLOAD_MAX, TEXT_MAX},
+    io::{LaneGone, Read, WriteError},
+};
 use bytes::Bytes;
 use postern_ids::{Ended, SessionId};
 use std::time::{Duration, Instant};

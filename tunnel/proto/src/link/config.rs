@@ -1,6 +1,6 @@
 //! What a link is told when it is made: its side, its limits and its timers.
 
-use super::Budget;
+use crate::Budget;
 use std::time::Duration;
 
 /// Which end of the link this machine is.

@@ -6,7 +6,6 @@
 
 mod answers;
 mod arena;
-mod budget;
 mod chunks;
 mod churn;
 mod commands;
@@ -26,8 +25,7 @@ mod schedule;
 mod send;
 mod window;
 
-pub use answers::{LaneGone, Open, OpenError, Outcome, Read, WriteError};
-pub use budget::Budget;
+pub use answers::{Open, OpenError, Outcome};
 pub use config::{Churn, Config, Heartbeat, Limits, Side, Versions};
 pub use events::{EndedBy, Event, LinkEnd, Reset};
 

@@ -1,7 +1,7 @@
 //! What happens when a link or the process holds too much: windows fall, then the fullest lane is reset.
 
-use super::{Event, Link, Reset, budget::Pressure, lane::Lane, window::WINDOW_UNDER_PRESSURE};
-use crate::frame::ResetClass;
+use super::{Event, Link, Reset, lane::Lane, window::WINDOW_UNDER_PRESSURE};
+use crate::{budget::Pressure, frame::ResetClass};
 use postern_ids::Ended;
 
 /// What a lane may hold for sending while the link or the process holds too much.

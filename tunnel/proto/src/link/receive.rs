@@ -6,7 +6,10 @@ use super::{
     ending::{FLOW_CONTROL, PROTOCOL, TOO_BIG},
     lane::{Lane, Phase, Receiving},
 };
-use crate::frame::{self, CREDIT_MAX, Frame, Hello, LaneId, MESSAGE_MAX};
+use crate::{
+    frame::{self, CREDIT_MAX, Frame, Hello, LaneId, MESSAGE_MAX},
+    inventory,
+};
 use bytes::Bytes;
 use postern_ids::{Ended, Refusal};
 use std::{borrow::Cow, time::Instant};
@@ -80,7 +83,12 @@ impl Link {
                 self.away.received = true;
                 self.events.push_back(Event::GoAway { code, hint: frame::text(&hint) });
             }
-            Frame::Inventory { entries, last } => self.events.push_back(Event::Inventory { entries, last }),
+            Frame::Inventory { entries, last } => {
+                if inventory::entries(entries.clone()).any(|entry| entry.is_err()) {
+                    return Err(protocol("frame: malformed inventory"));
+                }
+                self.events.push_back(Event::Inventory { entries, last });
+            }
             Frame::Kill { session, code } => self.events.push_back(Event::Kill { session, code }),
             Frame::Keys(keys) => self.events.push_back(Event::Keys(keys)),
         }

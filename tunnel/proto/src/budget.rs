@@ -50,6 +50,16 @@ impl Budget {
         self.0.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// By how many powers of two a buffer's cap shrinks.
+    pub(crate) fn squeeze(&self) -> u32 {
+        match self.pressure() {
+            Pressure::None => 0,
+            Pressure::Soft => 2,
+            Pressure::Hard => 4,
+            Pressure::Critical => 6,
+        }
+    }
+
     pub(crate) fn pressure(&self) -> Pressure {
         Pressure::of(self.used(), self.0.max)
     }

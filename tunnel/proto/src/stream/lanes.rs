@@ -1,0 +1,131 @@
+//! How a stream comes to a lane, leaves it, and ends.
+
+use super::record::{Parser, Record, Welcome};
+use super::{Attach, Attached, Ending, Event, LaneEnd, Over, Role, State, Stream, VERSION};
+use postern_ids::Ended;
+use std::{collections::VecDeque, time::Instant};
+
+impl Stream {
+    /// Client: starts an attempt on a new lane, whose generation it gives. `sign` makes the proof.
+    /// `None` when the stream is over, or ran out of generations.
+    pub fn attach(&mut self, sign: impl FnOnce(&[u8]) -> [u8; 64]) -> Option<u32> {
+        if self.role != Role::Client || self.over().is_some() {
+            return None;
+        }
+        self.generation = self.generation.checked_add(1)?;
+        let welcomed = self.instance != [0; 16];
+        let mut attach = Attach {
+            version_min: VERSION,
+            version_max: VERSION,
+            resume_only: welcomed,
+            stream: self.id,
+            key: self.key,
+            generation: self.generation,
+            received: self.inbound.received(),
+            instance: self.instance,
+            proof: [0; 64],
+        };
+        attach.proof = sign(&attach.proof_message());
+        self.change_lane(Attached {
+            parser: Parser::default(),
+            greeting: Some(Record::Attach(Box::new(attach))),
+            greeted: false,
+            ahead: !welcomed,
+        });
+        self.outbound.restart();
+        Some(self.generation)
+    }
+
+    /// Connector: another lane of the client. The caller has compared key and session and verified the proof. An error is
+    /// the code for [`super::Intake::reject`]; the stream is as it was, unless the offset was impossible.
+    pub fn take_over(&mut self, attach: &Attach, now: Instant) -> Result<(), u16> {
+        let foreign = attach.resume_only && attach.instance != self.instance;
+        if foreign || !attach.has_our_version() || attach.stream != self.id {
+            return Err(Ended::ResumeFailed.code());
+        }
+        if attach.generation <= self.generation || attach.key != self.key {
+            return Err(PROOF_FAILED);
+        }
+        if let State::Over(ending) = &self.state {
+            if ending.over.code != Ended::Finished.code() {
+                return Err(ending.over.code);
+            }
+        } else if self.outbound.resume(attach.received, false).is_err() {
+            self.end_with(Ended::ResumeFailed.code(), "the client states an impossible offset", true, now);
+            return Err(Ended::ResumeFailed.code());
+        }
+        self.generation = attach.generation;
+        let received = self.inbound.received();
+        let welcome =
+            Welcome { version: VERSION, generation: self.generation, received, instance: self.instance };
+        let welcome = Record::Welcome(welcome);
+        if let State::Over(ending) = &mut self.state {
+            // The client missed our last Ack: it learns that everything arrived.
+            ending.farewell = VecDeque::from([welcome, Record::Ack(received)]);
+            ending.lane_open = true;
+            return Ok(());
+        }
+        let parser = Parser::default();
+        self.change_lane(Attached { parser, greeting: Some(welcome), greeted: true, ahead: false });
+        self.attached();
+        Ok(())
+    }
+
+    fn change_lane(&mut self, attached: Attached) {
+        self.inbound.change_lane();
+        // The greeting states what was accepted.
+        self.unacked = None;
+        self.state = State::Attached(attached);
+    }
+
+    pub(super) fn attached(&mut self) {
+        self.detached = None;
+        self.events.push_back(Event::Attached { generation: self.generation });
+        self.maybe_writable();
+    }
+
+    /// The lane of this generation is over. Nothing happens when a newer one carries the stream.
+    pub fn handle_lane_end(&mut self, generation: u32, end: LaneEnd, now: Instant) {
+        if generation != self.generation {
+            return;
+        }
+        match (&mut self.state, end) {
+            (State::Over(ending), _) => ending.lane_open = false,
+            (State::Detached | State::Attached(_), LaneEnd::Ended(code)) => {
+                self.end_with(code, "the lane was ended", false, now);
+            }
+            (State::Attached(_), LaneEnd::Detached) => {
+                self.state = State::Detached;
+                self.detached.get_or_insert(now);
+                self.events.push_back(Event::Detached);
+            }
+            (State::Detached, LaneEnd::Detached) => {}
+        }
+    }
+
+    /// Over, loudly: what waits is dropped.
+    pub(super) fn end_with(&mut self, code: u16, reason: &'static str, tell: bool, now: Instant) {
+        if self.over().is_some() {
+            return;
+        }
+        self.inbound.clear();
+        self.become_over(Over { code, reason }, tell.then_some(Record::End(code)), now);
+    }
+
+    pub(super) fn become_over(&mut self, over: Over, farewell: Option<Record>, now: Instant) {
+        // A greeting that was not sent goes first: the peer must see one before anything else.
+        let (greeting, lane_open) = match &mut self.state {
+            State::Attached(attached) => (attached.greeting.take(), true),
+            State::Detached | State::Over(_) => (None, false),
+        };
+        let farewell = greeting.into_iter().chain(farewell).filter(|_| lane_open).collect();
+        self.outbound.clear();
+        self.unacked = None;
+        self.detached = None;
+        self.state = State::Over(Ending { over, at: now, farewell, lane_open });
+        self.events.push_back(Event::Over(over));
+    }
+}
+
+/// The code of an Attach whose proof, key or generation is wrong.
+pub const PROOF_FAILED: u16 = 4411;
