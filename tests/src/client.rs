@@ -109,7 +109,7 @@ impl Client {
     pub fn apply(&self, documents: &str) -> Result<Ran> {
         let file = self.home.join("apply.yaml");
         fs::write(&file, documents)?;
-        self.run(&["apply", "-f", &file.display().to_string()])
+        self.run(&["apply", "--yes", "-f", &file.display().to_string()])
     }
 
     /// Becomes the first owner.
@@ -248,7 +248,9 @@ pub fn approve(browser: &Browser, address: &str, name: &str, password: &str) -> 
     let mut page = browser.get(address)?;
     let mut at = address.to_owned();
     for _ in 0..PAGES_MAX {
-        if let Some(location) = page.header("location").map(str::to_owned) {
+        if let Some(location) =
+            page.header("location").map(str::to_owned).or_else(|| curl::refresh(&page.body))
+        {
             at = absolute(&origin, &location);
             if !at.starts_with(&origin) {
                 return Ok(at);

@@ -175,6 +175,13 @@ pub fn form(page: &str) -> Option<Form> {
     Some(Form { action: attribute(tag, "action").unwrap_or_default(), fields })
 }
 
+/// Where a page leads by itself.
+pub fn refresh(page: &str) -> Option<String> {
+    let tag =
+        page.split("<meta").skip(1).find(|tag| tag.contains("http-equiv=\"refresh\""))?.split('>').next()?;
+    Some(attribute(tag, "content")?.split_once("url=")?.1.to_owned())
+}
+
 /// The value of an attribute of a tag, with its entities resolved.
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let value = tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?;

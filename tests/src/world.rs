@@ -48,7 +48,7 @@ impl World {
         let mut connector = enroll(&owner, &programs, &scratch.join("connector"), &["127.0.0.1:*"])?;
         connector.run()?;
         let alice = Client::new(&programs, &scratch.join("alice"))?;
-        alice.sign_in(&gateway, ALICE.0, ALICE.1)?;
+        alice.sign_in_with_browser(&gateway, ALICE.0, ALICE.1)?;
         let world = Self { gateway, sshd, connector, owner, alice };
         world.await_connector()?;
         Ok(world)
@@ -107,7 +107,7 @@ impl World {
 
 /// Registers a connector for the site `office`.
 pub fn enroll(owner: &Client, programs: &Path, directory: &Path, allow: &[&str]) -> Result<Connector> {
-    let reply = owner.json(&["tokens", "create", "--enrolment", "--site", "office"])?;
+    let reply = owner.json(&["tokens", "create", "--site", "office"])?;
     let token = reply["token"].as_str().context("the reply names no token")?;
     Connector::enroll(programs, directory, token, allow)
 }

@@ -59,17 +59,14 @@ fn f05_with_the_database_gone_decided_things_go_on_and_changes_are_refused() -> 
         // Changes and single-use secrets are refused, for now.
         assert_eq!(world.owner.apply("kind: group\nname: lost\n")?.code, 75);
         let bob = Client::new(&tools::programs()?, &scratch.join("bob"))?;
-        assert!(bob.sign_in(&world.gateway, world::ALICE.0, world::ALICE.1).is_err());
+        assert!(bob.sign_in_with_browser(&world.gateway, world::ALICE.0, world::ALICE.1).is_err());
         server.restart()?;
         until("changes to be taken again", SOON, || {
             world.owner.apply("kind: group\nname: found\n").is_ok_and(|ran| ran.code == 0)
         })?;
         // What was recorded meanwhile reaches the store: the session opened in the dark is on the list.
         until("the records of the dark", SOON, || {
-            world
-                .owner
-                .run(&["sessions", "ls", "--all"])
-                .is_ok_and(|ran| ran.stdout.matches("echo").count() >= 3)
+            world.owner.run(&["sessions", "ls"]).is_ok_and(|ran| ran.stdout.matches("echo").count() >= 3)
         })?;
         assert!(held.is_running(), "{}", held.log());
         server.stop()
@@ -117,7 +114,7 @@ fn f10_a_silently_lost_listener_is_made_up_for_by_the_poll() -> Result<()> {
         relay.silence_whoever_said("LISTEN");
         let other = second_gateway(scratch, &server, &world)?;
         let remote = Client::new(&tools::programs()?, &scratch.join("remote"))?;
-        remote.sign_in(&other, world::OWNER.0, world::OWNER.1)?;
+        remote.sign_in_with_browser(&other, world::OWNER.0, world::OWNER.1)?;
         remote.apply("kind: absent\nobject: grant\nname: engineers-reach-office\n")?.expect(0)?;
         let took = until("the cut at the target", SOON, || target.open() == 0)?;
         assert!(took <= Duration::from_secs(2), "{took:?} with the poll alone");

@@ -1,6 +1,7 @@
 //! Hostile input at the real doors: each test bears the id of its row in the threat catalogue.
 
 use anyhow::{Context, Result};
+use postern_tests::client::approve;
 use postern_tests::world::{self, ALICE, OWNER};
 use postern_tests::{
     Client, Connector, Gateway, GatewayOptions, Manner, Process, Signal, Target, World, curl, postgres,
@@ -133,6 +134,9 @@ fn c07_pages_forbid_frames_scripts_and_sniffing() -> Result<()> {
     scenario("c07", |scratch| {
         let world = World::start(scratch)?;
         let browser = world.gateway.browser(scratch.path());
+        let device = format!("{}/device?user_code=BCDF-GHJK", world.gateway.url());
+        // Signs the browser in; no device waits with that code, which the last page says.
+        let _ = approve(&browser, &device, ALICE.0, ALICE.1);
         for path in ["/sign-in", "/device", "/device?user_code=%3Cscript%3Ealert(1)%3C/script%3E"] {
             let page = browser.get(&format!("{}{path}", world.gateway.url()))?;
             let policy = page.header("content-security-policy").unwrap_or_default();
@@ -388,7 +392,7 @@ fn a_service_account_reaches_what_it_may_and_ends_with_its_token() -> Result<()>
             .with_environment("POSTERN_GATEWAY", world.gateway.url())
             .with_environment("POSTERN_CA_FILE", &world.gateway.authority().display().to_string());
         robot.ssh(&world.sshd, "bastion", "exit 3")?.expect(3)?;
-        let tokens = world.owner.json(&["get", "tokens"])?;
+        let tokens = world.owner.json(&["tokens", "ls"])?;
         let id = tokens
             .as_array()
             .and_then(|list| list.iter().find(|token| token["kind"] == "service_account"))

@@ -251,7 +251,7 @@ fn disabling_a_person_ends_sessions_sign_ins_and_tokens_within_a_second() -> Res
         // Enabled again she must sign in anew: what was ended stays ended.
         world.owner.run(&["users", "enable", "alice"])?.expect(0)?;
         assert_eq!(world.alice.run(&["ls"])?.code, 77);
-        world.alice.sign_in(&world.gateway, ALICE.0, ALICE.1)?;
+        world.alice.sign_in_with_browser(&world.gateway, ALICE.0, ALICE.1)?;
         world.alice.run(&["ls"])?.expect(0)?;
         Ok(())
     })
@@ -297,11 +297,11 @@ fn the_bootstrap_token_works_once_and_only_for_its_reader() -> Result<()> {
 }
 
 #[test]
-fn a_person_signs_in_through_the_browser_on_the_same_machine() -> Result<()> {
-    scenario("loopback", |scratch| {
+fn a_person_signs_in_on_another_device() -> Result<()> {
+    scenario("device-flow", |scratch| {
         let world = World::start(scratch)?;
         let bob = Client::new(&tools::programs()?, &scratch.join("bob"))?;
-        bob.sign_in_with_browser(&world.gateway, ALICE.0, ALICE.1)?;
+        bob.sign_in(&world.gateway, ALICE.0, ALICE.1)?;
         assert!(bob.run(&["whoami"])?.expect(0)?.stdout.contains(ALICE.0));
         let token_files = world.alice.home().join("postern");
         for file in files_below(&token_files)? {
@@ -342,9 +342,9 @@ fn applying_the_same_documents_again_changes_nothing() -> Result<()> {
             !world.owner.run(&["get", "groups"])?.expect(0)?.stdout.contains("auditors"),
             "a dry run wrote"
         );
-        world.owner.run(&["apply", "-f", &path])?.expect(0)?;
+        world.owner.run(&["apply", "--yes", "-f", &path])?.expect(0)?;
         assert!(world.owner.run(&["get", "groups"])?.expect(0)?.stdout.contains("auditors"));
-        world.owner.run(&["apply", "-f", &path])?.expect(0)?;
+        world.owner.run(&["apply", "--yes", "-f", &path])?.expect(0)?;
         assert_eq!(world.owner.json(&["get", "grants"])?, before);
         // All or nothing: the second document is wrong, so the first is not made.
         let broken =
