@@ -74,6 +74,9 @@ pub enum ChangeError {
         /// Its id.
         id: String,
     },
+    /// An earlier step of this change was refused, so the rest of it must not become durable either.
+    #[error("an earlier step of this change was refused")]
+    Failed,
     /// The database did not do its part.
     #[error(transparent)]
     Store(#[from] StoreError),

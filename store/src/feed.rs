@@ -1,8 +1,21 @@
 //! The change feed: tells a gateway that the revision moved, and what moved, within a second.
+//!
+//! A notification only wakes; the truth is what the next look at the store finds. So a lost notification costs at most
+//! the poll interval, and news can never be missed, only bundled.
 
-use crate::{Kind, Revision, Store};
-use std::time::Instant;
-use tokio::sync::{Notify, watch};
+mod listen;
+mod look;
+
+use crate::{Kind, Revision, Store, StoreError, db::Pools};
+use listen::Listening;
+use look::Look;
+use std::time::{Duration, Instant};
+use tokio::{sync::watch, task::JoinHandle};
+
+/// The longest time between two looks: what a revocation waits for where no notification arrives.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+/// News come no faster than this, so that a burst of changes costs few reloads. The first of a burst is not delayed.
+const NEWS_EVERY: Duration = Duration::from_millis(200);
 
 /// One thing that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,23 +65,56 @@ pub struct Confirmed {
     pub at: Instant,
 }
 
-/// Wakes the feed early; shared with everything that commits in this process.
-#[derive(Debug, Default)]
-pub(crate) struct Wake {
-    pub(crate) notify: Notify,
+/// Wakes the feeds of this process early; rung by every commit and by the listener.
+#[derive(Debug, Clone)]
+pub(crate) struct Wake(watch::Sender<()>);
+
+impl Default for Wake {
+    fn default() -> Self {
+        Self(watch::Sender::new(()))
+    }
+}
+
+impl Wake {
+    pub(crate) fn ring(&self) {
+        self.0.send_replace(());
+    }
 }
 
 /// One reader of the feed.
 pub struct ChangeFeed {
     store: Store,
+    seen: Revision,
+    /// The revision that was last reported as a regression; cleared when the store has caught up.
+    regressed: Option<Revision>,
     confirmed: watch::Sender<Option<Confirmed>>,
+    rung: watch::Receiver<()>,
+    looked_at: Option<Instant>,
+    told_at: Option<Instant>,
+    /// The look that runs. It is kept across a cancelled `next`: a caller that cancels often would otherwise never see
+    /// the end of a slow one.
+    looking: Option<JoinHandle<Result<Look, StoreError>>>,
+    _listening: Option<Listening>,
 }
 
 impl Store {
     /// A feed that starts after `seen`: the revision of the snapshot that the caller loaded.
     pub fn feed(&self, seen: Revision) -> ChangeFeed {
-        let _ = seen;
-        todo!()
+        let wake = &self.inner.wake;
+        ChangeFeed {
+            store: self.clone(),
+            seen,
+            regressed: None,
+            confirmed: watch::Sender::new(None),
+            rung: wake.0.subscribe(),
+            looked_at: None,
+            told_at: None,
+            looking: None,
+            _listening: match &self.inner.pools {
+                Pools::Sqlite(_) => None,
+                Pools::Postgres(pools) => Some(Listening::start(pools.listener.clone(), wake.clone())),
+            },
+        }
     }
 }
 
@@ -82,7 +128,63 @@ impl ChangeFeed {
     /// Waits for the next news. Errors of the database are waited out; they show as a confirmation that gets old.
     /// Cancelling loses nothing. News are at least 200 ms apart, except that the first after a pause comes at once.
     pub async fn next(&mut self) -> News {
-        let _ = &self.store;
-        todo!()
+        loop {
+            if self.looking.is_none() {
+                self.wait().await;
+            }
+            match self.look().await {
+                Ok(Some(news)) => {
+                    self.told_at = Some(Instant::now());
+                    return news;
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(error = %error, "the change feed cannot read the store"),
+            }
+        }
+    }
+
+    /// Finishes the look that runs, or makes one.
+    async fn look(&mut self) -> Result<Option<News>, StoreError> {
+        if self.looking.is_none() {
+            self.looked_at = Some(Instant::now());
+            let after = (self.regressed.is_none()).then_some(self.seen);
+            self.looking = Some(tokio::spawn(look::look(self.store.clone(), self.seen, after)));
+        }
+        let Some(looking) = &mut self.looking else { return Ok(None) };
+        let done = looking.await;
+        self.looking = None;
+        let look = done.map_err(|error| StoreError::Unavailable(Box::new(error)))??;
+        Ok(self.judge(look))
+    }
+
+    /// What a finished look means for a reader that has seen what this one has.
+    fn judge(&mut self, look: Look) -> Option<News> {
+        let Look { found, changes, asked_at } = look;
+        if found < self.seen {
+            // Told once for each revision found, not at every poll.
+            let is_told = self.regressed.replace(found) == Some(found);
+            return (!is_told).then_some(News::Regressed { seen: self.seen, found });
+        }
+        let moved = found > self.seen || self.regressed.is_some();
+        self.seen = found;
+        self.regressed = None;
+        self.confirmed.send_replace(Some(Confirmed { revision: found, at: asked_at }));
+        moved.then_some(News::Moved { revision: found, changes })
+    }
+
+    /// Until the bell rings or the poll is due, and in any case until the last news are old enough.
+    async fn wait(&mut self) {
+        if let Some(at) = self.looked_at {
+            let due = tokio::time::sleep_until((at + POLL_EVERY).into());
+            tokio::select! {
+                () = due => {}
+                _ = self.rung.changed() => {}
+            }
+        }
+        if let Some(at) = self.told_at {
+            tokio::time::sleep_until((at + NEWS_EVERY).into()).await;
+        }
+        // Whatever rang until here is covered by the look that follows.
+        self.rung.mark_unchanged();
     }
 }

@@ -3,6 +3,7 @@
 //! This crate knows what is stored and how it stays whole: transactions, versions, hash chains, seals. It must never know
 //! HTTP, tunnels, or who is connected. Time, ids and secrets come from the caller.
 
+mod chain;
 mod change;
 mod credentials;
 mod db;

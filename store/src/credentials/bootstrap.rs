@@ -1,8 +1,13 @@
 //! The bootstrap token: turns an empty store into one with an owner, once.
 
 use super::SecretHash;
-use crate::{ChangeError, Revision, Store, StoreError, User};
+use crate::{
+    Actor, ChangeError, Expect, Kind, Revision, Store, StoreError, User,
+    change::Note,
+    db::{execute, fetch_optional},
+};
 use postern_ids::Timestamp;
+use postern_policy::{admin::OWNERS, model::PrincipalId};
 
 /// The first owner.
 #[derive(Debug, Clone)]
@@ -30,7 +35,10 @@ pub enum BootstrapError {
 impl Store {
     /// Whether a first owner was ever made.
     pub async fn is_bootstrapped(&self) -> Result<bool, StoreError> {
-        todo!()
+        let mut tx = self.inner.pools.read().await?;
+        let row: Option<(Option<i64>,)> =
+            fetch_optional!(&mut tx, (Option<i64>,), "SELECT bootstrapped_at FROM meta WHERE one = 1")?;
+        Ok(row.is_some_and(|(at,)| at.is_some()))
     }
 
     /// Makes this the one bootstrap token. `false`, and nothing stored, when the store has its owner.
@@ -40,8 +48,21 @@ impl Store {
         expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<bool, ChangeError> {
-        let _ = (hash, expires_at, now);
-        todo!()
+        let mut change = self.change(Actor::system("bootstrap"), now).await?;
+        if change.is_bootstrapped() {
+            change.rollback().await?;
+            return Ok(false);
+        }
+        execute!(&mut change.tx, "DELETE FROM bootstrap_tokens")?;
+        execute!(
+            &mut change.tx,
+            "INSERT INTO bootstrap_tokens (one, hash, expires_at) VALUES (1, $1, $2)",
+            hash.to_vec(),
+            expires_at.as_micros()
+        )?;
+        change.note(Note::new(Kind::User, "bootstrap_issued", &OWNERS));
+        change.commit().await?;
+        Ok(true)
     }
 
     /// Spends the token and makes the owner in one transaction: of parallel calls exactly one wins.
@@ -51,7 +72,25 @@ impl Store {
         owner: &NewOwner,
         now: Timestamp,
     ) -> Result<Revision, BootstrapError> {
-        let _ = (hash, owner, now);
-        todo!()
+        let actor = Actor::User { id: owner.user.id, sign_in: None };
+        let mut change = self.change(actor, now).await.map_err(ChangeError::from)?;
+        if change.is_bootstrapped() {
+            return Err(BootstrapError::Done);
+        }
+        let spent = execute!(
+            &mut change.tx,
+            "DELETE FROM bootstrap_tokens WHERE hash = $1 AND expires_at > $2",
+            hash.to_vec(),
+            now.as_micros()
+        )
+        .map_err(ChangeError::from)?;
+        if spent == 0 {
+            return Err(BootstrapError::Token);
+        }
+        change.put(&owner.user, Expect::New).await?;
+        change.set_password_hash(owner.user.id, Some(&owner.password_hash)).await?;
+        change.set_groups_of(PrincipalId::User(owner.user.id), &[OWNERS]).await?;
+        change.set_bootstrapped().await?;
+        Ok(change.commit().await?)
     }
 }

@@ -1,9 +1,16 @@
 //! The device flow (RFC 8628): a code for the machine, a short code for the person, one approval.
 
 use super::SecretHash;
-use crate::{ChangeError, Store, StoreError};
+use crate::{
+    ChangeError, Kind, Store, StoreError,
+    change::count,
+    db::{Tx, execute, fetch_optional},
+};
 use postern_ids::{SignInId, Timestamp, UserId};
 use std::{net::IpAddr, time::Duration};
+
+/// What RFC 8628 section 3.5 adds to the interval of a device that polls too fast.
+const SLOW_DOWN_BY: Duration = Duration::from_secs(5);
 
 /// Where a device authorization stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +23,28 @@ pub enum DeviceState {
     Denied,
     /// The device has fetched its tokens.
     Redeemed,
+}
+
+impl DeviceState {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Redeemed => "redeemed",
+        }
+    }
+}
+
+fn state_of(label: &str) -> Result<DeviceState, StoreError> {
+    [DeviceState::Pending, DeviceState::Approved, DeviceState::Denied, DeviceState::Redeemed]
+        .into_iter()
+        .find(|state| state.label() == label)
+        .ok_or_else(|| StoreError::corrupt("device_codes.state", label))
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// One device authorization.
@@ -61,11 +90,48 @@ pub enum DevicePoll {
     Invalid,
 }
 
+/// State, interval, last poll, user, sign-in, time of authentication.
+type Polled = (String, i64, Option<i64>, Option<String>, Option<String>, Option<i64>);
+
+fn approved((.., user, sign_in, authenticated_at): Polled) -> Result<DevicePoll, StoreError> {
+    let missing = || StoreError::corrupt("device_codes", "approved by nobody");
+    Ok(DevicePoll::Approved {
+        user: user.and_then(|id| id.parse().ok()).ok_or_else(missing)?,
+        sign_in: sign_in.and_then(|id| id.parse().ok()).ok_or_else(missing)?,
+        authenticated_at: authenticated_at.map(Timestamp::from_micros).ok_or_else(missing)?,
+    })
+}
+
+async fn pace(tx: &mut Tx, hash: SecretHash, row: &Polled, now: Timestamp) -> Result<DevicePoll, ChangeError> {
+    let interval = Duration::from_micros(count(row.1, "device_codes.interval_us")?);
+    let too_fast = row.2.is_some_and(|polled_at| now < Timestamp::from_micros(polled_at).plus(interval));
+    let interval = if too_fast { interval + SLOW_DOWN_BY } else { interval };
+    execute!(
+        tx,
+        "UPDATE device_codes SET polled_at = $2, interval_us = $3 WHERE hash = $1",
+        hash.to_vec(),
+        now.as_micros(),
+        micros(interval)
+    )?;
+    Ok(if too_fast { DevicePoll::SlowDown } else { DevicePoll::Pending })
+}
+
 impl Store {
     /// Stores a device authorization; `Taken` when the user code is in use.
     pub async fn issue_device_code(&self, device: &DeviceAuthorization) -> Result<(), ChangeError> {
-        let _ = device;
-        todo!()
+        let mut tx = self.inner.pools.write().await?;
+        execute!(
+            &mut tx,
+            "INSERT INTO device_codes (hash, user_code, client_id, interval_us, expires_at, state) VALUES ($1, $2, $3, $4, $5, $6)",
+            device.hash.to_vec(),
+            &device.user_code,
+            &device.client_id,
+            micros(device.interval),
+            device.expires_at.as_micros(),
+            device.state.label()
+        )
+        .map_err(|error| error.about(Kind::SignIn, &"device code"))?;
+        Ok(tx.commit().await?)
     }
 
     /// The unexpired authorization with this user code.
@@ -74,8 +140,23 @@ impl Store {
         user_code: &str,
         now: Timestamp,
     ) -> Result<Option<DeviceAuthorization>, StoreError> {
-        let _ = (user_code, now);
-        todo!()
+        let mut tx = self.inner.pools.read().await?;
+        let row: Option<(Vec<u8>, String, i64, i64, String)> = fetch_optional!(
+            &mut tx,
+            (Vec<u8>, String, i64, i64, String),
+            "SELECT hash, client_id, interval_us, expires_at, state FROM device_codes WHERE user_code = $1 AND expires_at > $2",
+            user_code,
+            now.as_micros()
+        )?;
+        let Some((hash, client_id, interval, expires_at, state)) = row else { return Ok(None) };
+        Ok(Some(DeviceAuthorization {
+            hash: SecretHash(hash.try_into().map_err(|_| StoreError::corrupt("device_codes.hash", "not 32 bytes"))?),
+            user_code: user_code.to_owned(),
+            client_id,
+            interval: Duration::from_micros(count(interval, "device_codes.interval_us")?),
+            expires_at: Timestamp::from_micros(expires_at),
+            state: state_of(&state)?,
+        }))
     }
 
     /// Approves a pending authorization. `false` when there is none, or it is answered already.
@@ -87,19 +168,57 @@ impl Store {
         authenticated_at: Timestamp,
         now: Timestamp,
     ) -> Result<bool, ChangeError> {
-        let _ = (user_code, user, sign_in, authenticated_at, now);
-        todo!()
+        let mut tx = self.inner.pools.write().await?;
+        let approved = execute!(
+            &mut tx,
+            "UPDATE device_codes SET state = 'approved', user_id = $2, sign_in_id = $3, authenticated_at = $4
+             WHERE user_code = $1 AND state = 'pending' AND expires_at > $5",
+            user_code,
+            user.to_string(),
+            sign_in.to_string(),
+            authenticated_at.as_micros(),
+            now.as_micros()
+        )?;
+        tx.commit().await?;
+        Ok(approved == 1)
     }
 
     /// Refuses a pending authorization. `false` when there is none, or it is answered already.
     pub async fn deny_device(&self, user_code: &str, now: Timestamp) -> Result<bool, ChangeError> {
-        let _ = (user_code, now);
-        todo!()
+        let mut tx = self.inner.pools.write().await?;
+        let denied = execute!(
+            &mut tx,
+            "UPDATE device_codes SET state = 'denied' WHERE user_code = $1 AND state = 'pending' AND expires_at > $2",
+            user_code,
+            now.as_micros()
+        )?;
+        tx.commit().await?;
+        Ok(denied == 1)
     }
 
     /// Answers a poll; of parallel polls of an approved code exactly one is `Approved`.
     pub async fn poll_device(&self, hash: SecretHash, now: Timestamp) -> Result<DevicePoll, ChangeError> {
-        let _ = (hash, now);
-        todo!()
+        let mut tx = self.inner.pools.write().await?;
+        // The update takes the row's lock on Postgres; SQLite has the whole database's already.
+        let row: Option<Polled> = fetch_optional!(
+            &mut tx,
+            Polled,
+            "UPDATE device_codes SET interval_us = interval_us WHERE hash = $1 AND expires_at > $2
+             RETURNING state, interval_us, polled_at, user_id, sign_in_id, authenticated_at",
+            hash.to_vec(),
+            now.as_micros()
+        )?;
+        let Some(row) = row else { return Ok(DevicePoll::Invalid) };
+        let answer = match state_of(&row.0)? {
+            DeviceState::Pending => pace(&mut tx, hash, &row, now).await?,
+            DeviceState::Approved => {
+                execute!(&mut tx, "UPDATE device_codes SET state = 'redeemed' WHERE hash = $1", hash.to_vec())?;
+                approved(row)?
+            }
+            DeviceState::Denied => DevicePoll::Denied,
+            DeviceState::Redeemed => DevicePoll::Invalid,
+        };
+        tx.commit().await?;
+        Ok(answer)
     }
 }

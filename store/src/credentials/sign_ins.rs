@@ -1,6 +1,10 @@
 //! Sign-ins: the sessions of people behind tokens and admitted sessions.
 
-use crate::{Actor, ChangeError, Revision, Store, StoreError};
+use crate::{
+    Actor, ChangeError, Kind, Revision, Store, StoreError,
+    change::Note,
+    db::{Tx, execute, fetch_all, fetch_optional},
+};
 use postern_ids::{SignInId, Timestamp, UserId};
 
 /// One sign-in of a person.
@@ -44,23 +48,82 @@ impl SignIn {
     }
 }
 
+type Columns = (String, String, String, String, i64, Option<i64>, i64, Option<i64>, Option<String>);
+
+fn parse(row: Columns) -> Result<SignIn, StoreError> {
+    let (id, user, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason) = row;
+    Ok(SignIn {
+        user: user.parse().map_err(|_| StoreError::corrupt("sign_ins.user_id", &id))?,
+        id: id.parse().map_err(|_| StoreError::corrupt("sign_ins.id", &id))?,
+        client_id,
+        idp,
+        authenticated_at: Timestamp::from_micros(authenticated_at),
+        mfa_at: mfa_at.map(Timestamp::from_micros),
+        expires_at: Timestamp::from_micros(expires_at),
+        ended_at: ended_at.map(Timestamp::from_micros),
+        end_reason,
+    })
+}
+
+pub(super) async fn select(tx: &mut Tx, id: SignInId) -> Result<Option<SignIn>, StoreError> {
+    let row: Option<Columns> = fetch_optional!(
+        tx,
+        Columns,
+        "SELECT id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason FROM sign_ins WHERE id = $1",
+        id.to_string()
+    )?;
+    row.map(parse).transpose()
+}
+
 impl Store {
     /// Stores a new sign-in and audits it. Moves no revision: a sign-in takes no right from anybody.
     pub async fn begin_sign_in(&self, sign_in: &SignIn, now: Timestamp) -> Result<(), ChangeError> {
-        let _ = (sign_in, now);
-        todo!()
+        let mut change = self.change(Actor::User { id: sign_in.user, sign_in: Some(sign_in.id) }, now).await?;
+        let id = sign_in.id.to_string();
+        // Under the lock of changes: a user who is being disabled gets no sign-in that outlives it.
+        let enabled: Option<(String,)> = fetch_optional!(
+            &mut change.tx,
+            (String,),
+            "SELECT id FROM users WHERE id = $1 AND NOT disabled",
+            sign_in.user.to_string()
+        )?;
+        if enabled.is_none() {
+            return Err(ChangeError::Missing { kind: Kind::User, id: sign_in.user.to_string() });
+        }
+        execute!(
+            &mut change.tx,
+            "INSERT INTO sign_ins (id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &id,
+            sign_in.user.to_string(),
+            &sign_in.client_id,
+            &sign_in.idp,
+            sign_in.authenticated_at.as_micros(),
+            sign_in.mfa_at.map(Timestamp::as_micros),
+            sign_in.expires_at.as_micros()
+        )
+        .map_err(|error| error.about(Kind::SignIn, &id))?;
+        change.note(Note { after: Some(sign_in.client_id.as_str().into()), ..Note::new(Kind::SignIn, "begun", &id) });
+        change.commit().await.map(drop)
     }
 
     /// The sign-in with this id, live or not.
     pub async fn sign_in(&self, id: SignInId) -> Result<Option<SignIn>, StoreError> {
-        let _ = id;
-        todo!()
+        let mut tx = self.inner.pools.read().await?;
+        select(&mut tx, id).await
     }
 
     /// The live sign-ins of a person, newest first.
     pub async fn sign_ins_of(&self, user: UserId, now: Timestamp) -> Result<Vec<SignIn>, StoreError> {
-        let _ = (user, now);
-        todo!()
+        let mut tx = self.inner.pools.read().await?;
+        let rows: Vec<Columns> = fetch_all!(
+            &mut tx,
+            Columns,
+            "SELECT id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason FROM sign_ins
+             WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id DESC",
+            user.to_string(),
+            now.as_micros()
+        )?;
+        rows.into_iter().map(parse).collect()
     }
 
     /// Ends a sign-in for good and moves the revision, so that its live sessions are cut. Ending an ended one changes
@@ -72,7 +135,18 @@ impl Store {
         by: &Actor,
         now: Timestamp,
     ) -> Result<Revision, ChangeError> {
-        let _ = (id, reason, by, now);
-        todo!()
+        let mut change = self.change(by.clone(), now).await?;
+        let ended = execute!(
+            &mut change.tx,
+            "UPDATE sign_ins SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
+            id.to_string(),
+            now.as_micros(),
+            reason
+        )?;
+        if ended > 0 {
+            change.touch(Kind::SignIn, &id);
+            change.note(Note { after: Some(reason.into()), ..Note::new(Kind::SignIn, "ended", &id) });
+        }
+        change.commit().await
     }
 }

@@ -1,8 +1,16 @@
 //! The gateway's own keys, sealed under the master key.
 
-use crate::{ChangeError, Store, StoreError};
+use crate::{
+    Actor, ChangeError, Kind, Store, StoreError,
+    change::Note,
+    db::{Tx, execute, fetch_all},
+    seal::Place,
+};
 use postern_ids::Timestamp;
 use zeroize::Zeroizing;
+
+const TABLE: &str = "signing_keys";
+const COLUMN: &str = "secret_sealed";
 
 /// What a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +21,17 @@ pub enum KeyKind {
     Grant,
     /// Certificates of the gateway's own authority.
     Ca,
+}
+
+impl KeyKind {
+    /// The word in the database and in the audit.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Grant => "grant",
+            Self::Ca => "ca",
+        }
+    }
 }
 
 /// One signing key with its times.
@@ -40,14 +59,41 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
+type Columns = (String, Vec<u8>, String, i64, i64, i64);
+
+async fn select(store: &Store, tx: &mut Tx, kind: KeyKind, now: Timestamp) -> Result<Vec<SigningKey>, StoreError> {
+    let rows: Vec<Columns> = fetch_all!(
+        tx,
+        Columns,
+        "SELECT kid, secret_sealed, public, created_at, signs_from, retires_at FROM signing_keys
+         WHERE kind = $1 AND retires_at > $2 ORDER BY signs_from, kid",
+        kind.label(),
+        now.as_micros()
+    )?;
+    rows.into_iter().map(|row| open(store, kind, row)).collect()
+}
+
+fn open(store: &Store, kind: KeyKind, row: Columns) -> Result<SigningKey, StoreError> {
+    let (kid, sealed, public, created_at, signs_from, retires_at) = row;
+    let secret = store.inner.sealer.open(Place { table: TABLE, id: &kid, column: COLUMN }, &sealed)?;
+    Ok(SigningKey {
+        kid,
+        kind,
+        secret,
+        public,
+        created_at: Timestamp::from_micros(created_at),
+        signs_from: Timestamp::from_micros(signs_from),
+        retires_at: Timestamp::from_micros(retires_at),
+    })
+}
+
 impl Store {
     /// The keys of a kind that are not retired, the oldest first.
     pub async fn signing_keys(&self, kind: KeyKind, now: Timestamp) -> Result<Vec<SigningKey>, StoreError> {
-        let _ = (kind, now);
-        todo!()
+        select(self, &mut self.inner.pools.read().await?, kind, now).await
     }
 
-    /// Stores `candidate` if no key of its kind signs past `until`, and gives the unretired keys of that kind: gateways
+    /// Stores `candidate` if every key of its kind retires by `until`, and gives the unretired keys of that kind: gateways
     /// that rotate at the same time end up with the same key.
     pub async fn rotate_signing_key(
         &self,
@@ -55,7 +101,30 @@ impl Store {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<SigningKey>, ChangeError> {
-        let _ = (candidate, until, now);
-        todo!()
+        let mut change = self.change(Actor::system("key_rotation"), now).await?;
+        let keys = select(self, &mut change.tx, candidate.kind, now).await?;
+        if keys.iter().any(|key| key.retires_at > until) {
+            change.rollback().await?;
+            return Ok(keys);
+        }
+        let place = Place { table: TABLE, id: &candidate.kid, column: COLUMN };
+        execute!(
+            &mut change.tx,
+            "INSERT INTO signing_keys (kid, kind, secret_sealed, public, created_at, signs_from, retires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &candidate.kid,
+            candidate.kind.label(),
+            self.inner.sealer.seal(place, &candidate.secret),
+            &candidate.public,
+            candidate.created_at.as_micros(),
+            candidate.signs_from.as_micros(),
+            candidate.retires_at.as_micros()
+        )
+        .map_err(|error| error.about(Kind::SigningKey, &candidate.kid))?;
+        change.touch(Kind::SigningKey, &candidate.kid);
+        let kind = candidate.kind.label();
+        change.note(Note { after: Some(kind.into()), ..Note::new(Kind::SigningKey, "created", &candidate.kid) });
+        let keys = select(self, &mut change.tx, candidate.kind, now).await?;
+        change.commit().await?;
+        Ok(keys)
     }
 }

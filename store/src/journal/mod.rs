@@ -102,6 +102,12 @@ pub enum JournalError {
     },
 }
 
+/// The body of a recorded decision, as JSON.
+#[derive(serde::Deserialize)]
+pub(crate) struct DecisionBody {
+    pub(crate) decision: postern_policy::DecisionRecord,
+}
+
 /// The handle; clones share the journal.
 #[derive(Clone)]
 pub struct Journal {}

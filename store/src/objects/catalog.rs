@@ -24,6 +24,9 @@ pub trait Row: Serialize + DeserializeOwned + PartialEq {
     const SELECT_BY_NAME: &'static str;
     #[doc(hidden)]
     const DELETE: &'static str;
+    /// Whether the id is minted, so that no other object may ever get it; a name may be used again.
+    #[doc(hidden)]
+    const RETIRES_IDS: bool;
     #[doc(hidden)]
     fn insert(
         &self,
@@ -55,6 +58,7 @@ macro_rules! tables {
             const SELECT_BY_ID: &'static str = select!($table, "WHERE id = $1");
             const SELECT_BY_NAME: &'static str = select!($table, "WHERE name = $1");
             const DELETE: &'static str = concat!("DELETE FROM ", $table, " WHERE id = $1");
+            const RETIRES_IDS: bool = !matches!(Kind::$kind, Kind::Window | Kind::Threshold);
 
             async fn insert(&self, tx: &mut Tx, body: &str, now: Timestamp) -> Result<u64, DbError> {
                 execute!(

@@ -1,7 +1,15 @@
 //! The audit: hash chains of records, one per node's journal and one, `store`, of administrative changes.
 
-use crate::{Store, StoreError};
+use crate::{
+    Store, StoreError,
+    chain::Head,
+    change::{STORE_CHAIN, column, count},
+    db::{Tx, fetch_all, fetch_optional},
+};
 use postern_ids::Timestamp;
+
+/// Records read per transaction while a chain is verified.
+const VERIFIED_AT_ONCE: u32 = 1000;
 
 /// One record of the audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,16 +41,64 @@ pub enum AuditVerdict {
     },
 }
 
+/// Sequence, time, kind, body, hash.
+type Columns = (i64, i64, String, String, Vec<u8>);
+
+async fn page(tx: &mut Tx, chain: &str, after: u64, limit: u32) -> Result<Vec<Columns>, StoreError> {
+    Ok(fetch_all!(
+        tx,
+        Columns,
+        "SELECT sequence, at, kind, body, hash FROM audit WHERE chain = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+        chain,
+        column(after),
+        i64::from(limit)
+    )?)
+}
+
+/// Where the chain of administrative records must end; the other chains are known only to their nodes' journals.
+async fn end_of_store_chain(tx: &mut Tx, chain: &str) -> Result<Option<Head>, StoreError> {
+    if chain != STORE_CHAIN {
+        return Ok(None);
+    }
+    let row: Option<(i64, Option<Vec<u8>>)> = fetch_optional!(
+        tx,
+        (i64, Option<Vec<u8>>),
+        "SELECT audit_sequence, audit_hash FROM meta WHERE one = 1"
+    )?;
+    let (sequence, hash) = row.ok_or_else(|| StoreError::corrupt("meta", "no row"))?;
+    crate::change::head(sequence, hash).map(Some)
+}
+
 impl Store {
     /// The names of all chains.
     pub async fn audit_chains(&self) -> Result<Vec<String>, StoreError> {
-        todo!()
+        let mut tx = self.inner.pools.read().await?;
+        let rows: Vec<(String,)> =
+            fetch_all!(&mut tx, (String,), "SELECT DISTINCT chain FROM audit ORDER BY chain")?;
+        Ok(rows.into_iter().map(|(chain,)| chain).collect())
     }
 
     /// Recomputes a chain from its first record.
     pub async fn verify_audit(&self, chain: &str) -> Result<AuditVerdict, StoreError> {
-        let _ = chain;
-        todo!()
+        let mut head = Head::start(chain);
+        loop {
+            // One page a transaction: a long chain must not hold a connection for minutes.
+            let mut tx = self.inner.pools.read().await?;
+            let rows = page(&mut tx, chain, head.sequence, VERIFIED_AT_ONCE).await?;
+            if rows.is_empty() {
+                return match end_of_store_chain(&mut tx, chain).await? {
+                    Some(end) if end.sequence > head.sequence => Ok(AuditVerdict::Broken { sequence: head.sequence + 1 }),
+                    _ => Ok(AuditVerdict::Whole { records: head.sequence }),
+                };
+            }
+            for (sequence, at, kind, body, hash) in rows {
+                let next = head.after(Timestamp::from_micros(at), &kind, body.as_bytes());
+                if sequence != column(next.sequence) || hash != next.hash {
+                    return Ok(AuditVerdict::Broken { sequence: next.sequence });
+                }
+                head = next;
+            }
+        }
     }
 
     /// Records of a chain after a position, in order.
@@ -52,7 +108,17 @@ impl Store {
         sequence: u64,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        let _ = (chain, sequence, limit);
-        todo!()
+        let mut tx = self.inner.pools.read().await?;
+        let rows = page(&mut tx, chain, sequence, limit).await?;
+        let entry = |(sequence, at, kind, body, _): Columns| {
+            Ok(AuditEntry {
+                chain: chain.to_owned(),
+                sequence: count(sequence, "audit.sequence")?,
+                at: Timestamp::from_micros(at),
+                kind,
+                body,
+            })
+        };
+        rows.into_iter().map(entry).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Decisions, by id.
 
-use crate::{Store, StoreError};
-use postern_ids::{DecisionId, SessionId, Timestamp};
+use crate::{Store, StoreError, db::fetch_optional, journal::DecisionBody};
+use postern_ids::{DecisionId, Timestamp};
 use postern_policy::DecisionRecord;
 
 /// A decision as it was recorded.
@@ -11,8 +11,6 @@ pub struct DecisionEntry {
     pub id: DecisionId,
     /// When it was made.
     pub at: Timestamp,
-    /// The session it admitted, or asked for.
-    pub session: Option<SessionId>,
     /// Inputs, policies and reasons.
     pub record: DecisionRecord,
 }
@@ -20,7 +18,15 @@ pub struct DecisionEntry {
 impl Store {
     /// The decision with this id, once its node has shipped it.
     pub async fn decision(&self, id: DecisionId) -> Result<Option<DecisionEntry>, StoreError> {
-        let _ = id;
-        todo!()
+        let mut tx = self.inner.pools.read().await?;
+        let row: Option<(String, i64, String)> = fetch_optional!(
+            &mut tx,
+            (String, i64, String),
+            "SELECT d.id, a.at, a.body FROM decisions d JOIN audit a ON a.chain = d.chain AND a.sequence = d.sequence WHERE d.id = $1",
+            id.to_string()
+        )?;
+        let Some((_, at, body)) = row else { return Ok(None) };
+        let body: DecisionBody = serde_json::from_str(&body).map_err(|error| StoreError::corrupt("audit.body", error))?;
+        Ok(Some(DecisionEntry { id, at: Timestamp::from_micros(at), record: body.decision }))
     }
 }

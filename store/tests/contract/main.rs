@@ -1,0 +1,11 @@
+//! What the store promises, proven on both databases. Postgres takes part when `POSTERN_TEST_POSTGRES` names a server
+//! (`postgres://user@host:port`) whose user may create databases; each test makes its own.
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod fixture;
+
+mod changes;
+mod feeds;
+mod objects;
+mod opening;
+mod owners;

@@ -1,0 +1,96 @@
+//! Opening: one process, a known schema, the right master key.
+
+use crate::fixture::{NOW, contract, write_master_key};
+use postern_store::{Database, KeyKind, OpenError, SigningKey, Store};
+
+fn key(kid: &str) -> SigningKey {
+    SigningKey {
+        kid: kid.into(),
+        kind: KeyKind::Access,
+        secret: b"private part".to_vec().into(),
+        public: "{}".into(),
+        created_at: NOW,
+        signs_from: NOW,
+        retires_at: crate::fixture::later(1000),
+    }
+}
+
+contract! {
+    async fn a_store_opens_again_with_what_it_held(f) {
+        let site = f.put_site("office").await;
+        let again = f.reopen().await;
+        assert_eq!(again.find(&site.id).await.unwrap().unwrap().value, site);
+        again.close().await;
+    }
+
+    async fn an_unknown_newer_schema_is_refused(f) {
+        f.tamper("UPDATE _sqlx_migrations SET version = 99 WHERE version = 1").await;
+        f.store.close().await;
+        for migrate in [true, false] {
+            let mut config = f.config.clone();
+            config.migrate = migrate;
+            let refused = Store::open(config, NOW).await.err();
+            assert!(matches!(refused, Some(OpenError::SchemaTooNew { found: 99, known: 1 })), "{refused:?}");
+        }
+    }
+
+    async fn an_empty_database_is_refused_where_migrating_was_not_asked_for(f) {
+        f.tamper("DROP TABLE _sqlx_migrations").await;
+        f.store.close().await;
+        let mut config = f.config.clone();
+        config.migrate = false;
+        assert!(matches!(Store::open(config, NOW).await.err(), Some(OpenError::SchemaTooOld { found: 0, known: 1 })));
+    }
+
+    async fn a_second_process_on_the_embedded_store_is_refused(f) {
+        if f.is_sqlite() {
+            assert!(matches!(Store::open(f.config.clone(), NOW).await.err(), Some(OpenError::Locked { .. })));
+            f.store.close().await;
+        }
+    }
+
+    async fn l03_a_wrong_master_key_is_refused_and_nothing_is_made_new(f) {
+        f.store.rotate_signing_key(&key("k1"), NOW, NOW).await.unwrap();
+        f.store.close().await;
+        write_master_key(&f.config.master_key_file, 'B');
+        assert!(matches!(Store::open(f.config.clone(), NOW).await.err(), Some(OpenError::MasterKey(_))));
+        std::fs::remove_file(&f.config.master_key_file).unwrap();
+        let refused = Store::open(f.config.clone(), NOW).await.err();
+        assert!(matches!(refused, Some(OpenError::MasterKey(_))), "{refused:?}");
+        assert!(!f.config.master_key_file.exists());
+    }
+
+    async fn l03_a_sealed_row_moved_to_another_id_does_not_open(f) {
+        f.store.rotate_signing_key(&key("k1"), NOW, NOW).await.unwrap();
+        assert_eq!(f.store.signing_keys(KeyKind::Access, NOW).await.unwrap()[0].secret.as_slice(), b"private part");
+        f.tamper("UPDATE signing_keys SET kid = 'k2'").await;
+        assert!(f.store.signing_keys(KeyKind::Access, NOW).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn l03_a_postgres_store_never_makes_a_master_key() {
+    let Some(f) = crate::fixture::Fixture::postgres().await else { return };
+    let mut config = f.config.clone();
+    config.master_key_file = f.dir.path().join("absent.key");
+    f.tamper("UPDATE meta SET seal_check = NULL").await;
+    assert!(matches!(Store::open(config.clone(), NOW).await.err(), Some(OpenError::MasterKey(_))));
+    assert!(!config.master_key_file.exists());
+    f.finish().await;
+}
+
+#[tokio::test]
+async fn l03_the_database_url_is_in_no_debug_text() {
+    let database = Database::Postgres { url: "postgres://u:hunter2@h/d".into() };
+    assert!(!format!("{database:?}").contains("hunter2"));
+    let bad = Store::open(
+        postern_store::StoreConfig {
+            database: Database::Postgres { url: "postgres://u:hunter2@h:notaport/d".into() },
+            master_key_file: "/nonexistent".into(),
+            migrate: false,
+        },
+        NOW,
+    );
+    let error = bad.await.err().unwrap();
+    assert!(!format!("{error:?} {error}").contains("hunter2"));
+}
