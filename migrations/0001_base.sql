@@ -160,7 +160,8 @@ CREATE TABLE sign_ins (
     mfa_at BIGINT,
     expires_at BIGINT NOT NULL,
     ended_at BIGINT,
-    end_reason TEXT
+    end_reason TEXT,
+    cookie_hash BYTEA UNIQUE
 );
 CREATE INDEX sign_ins_of ON sign_ins (user_id);
 CREATE INDEX sign_ins_ended ON sign_ins (ended_at);
@@ -192,6 +193,8 @@ CREATE TABLE device_codes (
     hash BYTEA NOT NULL PRIMARY KEY,
     user_code TEXT NOT NULL UNIQUE,
     client_id TEXT NOT NULL,
+    device TEXT NOT NULL,
+    address TEXT NOT NULL,
     interval_us BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     state TEXT NOT NULL,

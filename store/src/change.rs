@@ -117,13 +117,16 @@ pub struct Change {
     failed: bool,
 }
 
+/// Revision, position and hash of the audit chain, time of the bootstrap.
+type Begun = (i64, i64, Option<Vec<u8>>, Option<i64>);
+
 impl Store {
     /// Begins a change. Changes run one after the other: this waits for its turn.
     pub async fn change(&self, actor: Actor, now: Timestamp) -> Result<Change, StoreError> {
         let mut tx = self.inner.pools.write().await?;
-        let row: Option<(i64, i64, Option<Vec<u8>>, Option<i64>)> = fetch_optional!(
+        let row: Option<Begun> = fetch_optional!(
             &mut tx,
-            (i64, i64, Option<Vec<u8>>, Option<i64>),
+            Begun,
             "UPDATE meta SET revision = revision + 1 WHERE one = 1 RETURNING revision, audit_sequence, audit_hash, bootstrapped_at"
         )?;
         let (revision, sequence, hash, bootstrapped_at) =

@@ -89,10 +89,7 @@ impl Store {
     /// Closes the connections, after what runs on them. An embedded store may then be opened again.
     pub async fn close(&self) {
         match &self.inner.pools {
-            Pools::Sqlite(pools) => {
-                pools.read.close().await;
-                pools.write.close().await;
-            }
+            Pools::Sqlite(pools) => pools.close().await,
             Pools::Postgres(pools) => {
                 pools.listener.close().await;
                 pools.main.close().await;

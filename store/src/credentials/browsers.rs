@@ -1,6 +1,6 @@
 //! Browser sign-ins: a sign-in that a cookie stands for. The cookie's value is a secret; its hash leads to the sign-in.
 
-use super::SecretHash;
+use super::{SecretHash, sign_ins};
 use crate::{ChangeError, SignIn, Store, StoreError};
 use postern_ids::Timestamp;
 
@@ -12,13 +12,11 @@ impl Store {
         cookie: SecretHash,
         now: Timestamp,
     ) -> Result<(), ChangeError> {
-        let _ = (sign_in, cookie, now);
-        todo!()
+        sign_ins::begin(self, sign_in, Some(cookie), now).await
     }
 
     /// The sign-in that this cookie stands for, live or not.
     pub async fn browser_sign_in(&self, cookie: SecretHash) -> Result<Option<SignIn>, StoreError> {
-        let _ = cookie;
-        todo!()
+        sign_ins::select_by_cookie(&mut self.inner.pools.read().await?, cookie).await
     }
 }

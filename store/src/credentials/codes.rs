@@ -52,7 +52,9 @@ fn parse(hash: SecretHash, row: Columns) -> Result<AuthorizationCode, StoreError
         redirect_uri,
         code_challenge,
         user: user.parse().map_err(|_| StoreError::corrupt("authorization_codes.user_id", user))?,
-        sign_in: sign_in.parse().map_err(|_| StoreError::corrupt("authorization_codes.sign_in_id", sign_in))?,
+        sign_in: sign_in
+            .parse()
+            .map_err(|_| StoreError::corrupt("authorization_codes.sign_in_id", sign_in))?,
         authenticated_at: Timestamp::from_micros(authenticated_at),
         expires_at: Timestamp::from_micros(expires_at),
     })

@@ -90,6 +90,24 @@ pub enum DevicePoll {
     Invalid,
 }
 
+type Columns = (Vec<u8>, String, String, String, i64, i64, String);
+
+fn parse(user_code: &str, row: Columns) -> Result<DeviceAuthorization, StoreError> {
+    let (hash, client_id, device, address, interval, expires_at, state) = row;
+    Ok(DeviceAuthorization {
+        hash: SecretHash(
+            hash.try_into().map_err(|_| StoreError::corrupt("device_codes.hash", "not 32 bytes"))?,
+        ),
+        user_code: user_code.to_owned(),
+        client_id,
+        device,
+        address: address.parse().map_err(|_| StoreError::corrupt("device_codes.address", address))?,
+        interval: Duration::from_micros(count(interval, "device_codes.interval_us")?),
+        expires_at: Timestamp::from_micros(expires_at),
+        state: state_of(&state)?,
+    })
+}
+
 /// State, interval, last poll, user, sign-in, time of authentication.
 type Polled = (String, i64, Option<i64>, Option<String>, Option<String>, Option<i64>);
 
@@ -102,7 +120,12 @@ fn approved((.., user, sign_in, authenticated_at): Polled) -> Result<DevicePoll,
     })
 }
 
-async fn pace(tx: &mut Tx, hash: SecretHash, row: &Polled, now: Timestamp) -> Result<DevicePoll, ChangeError> {
+async fn pace(
+    tx: &mut Tx,
+    hash: SecretHash,
+    row: &Polled,
+    now: Timestamp,
+) -> Result<DevicePoll, ChangeError> {
     let interval = Duration::from_micros(count(row.1, "device_codes.interval_us")?);
     let too_fast = row.2.is_some_and(|polled_at| now < Timestamp::from_micros(polled_at).plus(interval));
     let interval = if too_fast { interval + SLOW_DOWN_BY } else { interval };
@@ -122,13 +145,15 @@ impl Store {
         let mut tx = self.inner.pools.write().await?;
         execute!(
             &mut tx,
-            "INSERT INTO device_codes (hash, user_code, client_id, interval_us, expires_at, state) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO device_codes (hash, user_code, client_id, interval_us, expires_at, state, device, address) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             device.hash.to_vec(),
             &device.user_code,
             &device.client_id,
             micros(device.interval),
             device.expires_at.as_micros(),
-            device.state.label()
+            device.state.label(),
+            &device.device,
+            device.address.to_string()
         )
         .map_err(|error| error.about(Kind::SignIn, &"device code"))?;
         Ok(tx.commit().await?)
@@ -141,22 +166,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<DeviceAuthorization>, StoreError> {
         let mut tx = self.inner.pools.read().await?;
-        let row: Option<(Vec<u8>, String, i64, i64, String)> = fetch_optional!(
+        let row: Option<Columns> = fetch_optional!(
             &mut tx,
-            (Vec<u8>, String, i64, i64, String),
-            "SELECT hash, client_id, interval_us, expires_at, state FROM device_codes WHERE user_code = $1 AND expires_at > $2",
+            Columns,
+            "SELECT hash, client_id, device, address, interval_us, expires_at, state FROM device_codes WHERE user_code = $1 AND expires_at > $2",
             user_code,
             now.as_micros()
         )?;
-        let Some((hash, client_id, interval, expires_at, state)) = row else { return Ok(None) };
-        Ok(Some(DeviceAuthorization {
-            hash: SecretHash(hash.try_into().map_err(|_| StoreError::corrupt("device_codes.hash", "not 32 bytes"))?),
-            user_code: user_code.to_owned(),
-            client_id,
-            interval: Duration::from_micros(count(interval, "device_codes.interval_us")?),
-            expires_at: Timestamp::from_micros(expires_at),
-            state: state_of(&state)?,
-        }))
+        row.map(|row| parse(user_code, row)).transpose()
     }
 
     /// Approves a pending authorization. `false` when there is none, or it is answered already.
@@ -212,7 +229,11 @@ impl Store {
         let answer = match state_of(&row.0)? {
             DeviceState::Pending => pace(&mut tx, hash, &row, now).await?,
             DeviceState::Approved => {
-                execute!(&mut tx, "UPDATE device_codes SET state = 'redeemed' WHERE hash = $1", hash.to_vec())?;
+                execute!(
+                    &mut tx,
+                    "UPDATE device_codes SET state = 'redeemed' WHERE hash = $1",
+                    hash.to_vec()
+                )?;
                 approved(row)?
             }
             DeviceState::Denied => DevicePoll::Denied,

@@ -54,7 +54,9 @@ pub enum EnrolError {
 
 type Columns = (String, String, i64, bool, i64, i64);
 
-fn parse((id, site, uses_left, ephemeral, created_at, expires_at): Columns) -> Result<EnrolmentToken, StoreError> {
+fn parse(
+    (id, site, uses_left, ephemeral, created_at, expires_at): Columns,
+) -> Result<EnrolmentToken, StoreError> {
     Ok(EnrolmentToken {
         site: site.parse().map_err(|_| StoreError::corrupt("enrolment_tokens.site_id", &id))?,
         id: id.parse().map_err(|_| StoreError::corrupt("enrolment_tokens.id", &id))?,
@@ -161,7 +163,9 @@ impl Store {
         )
         .map_err(ChangeError::from)?;
         let (token, site, ephemeral) = token.ok_or(EnrolError::Token)?;
-        let site = site.parse().map_err(|_| ChangeError::from(StoreError::corrupt("enrolment_tokens.site_id", site)))?;
+        let site = site
+            .parse()
+            .map_err(|_| ChangeError::from(StoreError::corrupt("enrolment_tokens.site_id", site)))?;
         let connector = Connector {
             id: key.id,
             site,
@@ -187,7 +191,8 @@ impl Store {
     /// Notes which connectors are online; only ephemeral ones are written.
     pub async fn connectors_seen(&self, online: &[ConnectorId], now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.inner.pools.write().await?;
-        let ephemeral: Vec<(String,)> = fetch_all!(&mut tx, (String,), "SELECT id FROM connectors WHERE ephemeral")?;
+        let ephemeral: Vec<(String,)> =
+            fetch_all!(&mut tx, (String,), "SELECT id FROM connectors WHERE ephemeral")?;
         let online: HashSet<String> = online.iter().map(ToString::to_string).collect();
         for (id,) in ephemeral.into_iter().filter(|(id,)| online.contains(id)) {
             execute!(&mut tx, "UPDATE connectors SET seen_at = $2 WHERE id = $1", id, now.as_micros())?;

@@ -131,14 +131,20 @@ impl Store {
             let expires_at = Timestamp::from_micros(expires_at);
             return Ok(RefreshOutcome::Repeated { sign_in, successor: text.into(), expires_at });
         }
-        self.end_sign_in(sign_in.id, "refresh_token_reused", &Actor::system("refresh_token_reused"), now).await?;
+        self.end_sign_in(sign_in.id, "refresh_token_reused", &Actor::system("refresh_token_reused"), now)
+            .await?;
         Ok(RefreshOutcome::Reused { sign_in: sign_in.id })
     }
 }
 
 type Spent = (String, i64, Option<Vec<u8>>, Option<i64>);
 
-async fn insert(tx: &mut Tx, sign_in: SignInId, token: &RefreshToken, now: Timestamp) -> Result<(), ChangeError> {
+async fn insert(
+    tx: &mut Tx,
+    sign_in: SignInId,
+    token: &RefreshToken,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
     execute!(
         tx,
         "INSERT INTO refresh_tokens (hash, sign_in_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)",

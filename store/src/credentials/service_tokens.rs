@@ -39,7 +39,9 @@ impl ServiceToken {
 
 type Columns = (String, String, String, i64, Option<i64>, Option<i64>);
 
-fn parse((id, account, note, created_at, expires_at, revoked_at): Columns) -> Result<ServiceToken, StoreError> {
+fn parse(
+    (id, account, note, created_at, expires_at, revoked_at): Columns,
+) -> Result<ServiceToken, StoreError> {
     Ok(ServiceToken {
         account: account.parse().map_err(|_| StoreError::corrupt("service_tokens.account_id", &id))?,
         id: id.parse().map_err(|_| StoreError::corrupt("service_tokens.id", &id))?,
@@ -69,10 +71,18 @@ impl Change {
 }
 
 impl Change {
-    async fn put_service_token_unwatched(&mut self, token: &ServiceToken, hash: SecretHash) -> Result<(), ChangeError> {
+    async fn put_service_token_unwatched(
+        &mut self,
+        token: &ServiceToken,
+        hash: SecretHash,
+    ) -> Result<(), ChangeError> {
         let account = token.account.to_string();
-        let known: Option<(String,)> =
-            fetch_optional!(&mut self.tx, (String,), "SELECT id FROM service_accounts WHERE id = $1", &account)?;
+        let known: Option<(String,)> = fetch_optional!(
+            &mut self.tx,
+            (String,),
+            "SELECT id FROM service_accounts WHERE id = $1",
+            &account
+        )?;
         if known.is_none() {
             return Err(ChangeError::Missing { kind: Kind::ServiceAccount, id: account });
         }
@@ -87,7 +97,10 @@ impl Change {
             token.expires_at.map(Timestamp::as_micros)
         )
         .map_err(|error| error.about(Kind::ServiceToken, &token.id))?;
-        self.note(Note { after: Some(account.into()), ..Note::new(Kind::ServiceToken, "created", &token.id) });
+        self.note(Note {
+            after: Some(account.into()),
+            ..Note::new(Kind::ServiceToken, "created", &token.id)
+        });
         Ok(())
     }
 

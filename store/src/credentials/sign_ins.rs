@@ -1,5 +1,6 @@
 //! Sign-ins: the sessions of people behind tokens and admitted sessions.
 
+use super::SecretHash;
 use crate::{
     Actor, ChangeError, Kind, Revision, Store, StoreError,
     change::Note,
@@ -65,6 +66,54 @@ fn parse(row: Columns) -> Result<SignIn, StoreError> {
     })
 }
 
+pub(super) async fn begin(
+    store: &Store,
+    sign_in: &SignIn,
+    cookie: Option<SecretHash>,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
+    let mut change = store.change(Actor::User { id: sign_in.user, sign_in: Some(sign_in.id) }, now).await?;
+    let id = sign_in.id.to_string();
+    // Under the lock of changes: a user who is being disabled gets no sign-in that outlives it.
+    let enabled: Option<(String,)> = fetch_optional!(
+        &mut change.tx,
+        (String,),
+        "SELECT id FROM users WHERE id = $1 AND NOT disabled",
+        sign_in.user.to_string()
+    )?;
+    if enabled.is_none() {
+        return Err(ChangeError::Missing { kind: Kind::User, id: sign_in.user.to_string() });
+    }
+    execute!(
+        &mut change.tx,
+        "INSERT INTO sign_ins (id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, cookie_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &id,
+        sign_in.user.to_string(),
+        &sign_in.client_id,
+        &sign_in.idp,
+        sign_in.authenticated_at.as_micros(),
+        sign_in.mfa_at.map(Timestamp::as_micros),
+        sign_in.expires_at.as_micros(),
+        cookie.map(SecretHash::to_vec)
+    )
+    .map_err(|error| error.about(Kind::SignIn, &id))?;
+    change.note(Note {
+        after: Some(sign_in.client_id.as_str().into()),
+        ..Note::new(Kind::SignIn, "begun", &id)
+    });
+    change.commit().await.map(drop)
+}
+
+pub(super) async fn select_by_cookie(tx: &mut Tx, cookie: SecretHash) -> Result<Option<SignIn>, StoreError> {
+    let row: Option<Columns> = fetch_optional!(
+        tx,
+        Columns,
+        "SELECT id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason FROM sign_ins WHERE cookie_hash = $1",
+        cookie.to_vec()
+    )?;
+    row.map(parse).transpose()
+}
+
 pub(super) async fn select(tx: &mut Tx, id: SignInId) -> Result<Option<SignIn>, StoreError> {
     let row: Option<Columns> = fetch_optional!(
         tx,
@@ -76,34 +125,10 @@ pub(super) async fn select(tx: &mut Tx, id: SignInId) -> Result<Option<SignIn>, 
 }
 
 impl Store {
-    /// Stores a new sign-in and audits it. Moves no revision: a sign-in takes no right from anybody.
+    /// Stores a new sign-in and audits it. Moves no revision: a sign-in takes no right from anybody. `Missing` when the
+    /// user is gone or disabled.
     pub async fn begin_sign_in(&self, sign_in: &SignIn, now: Timestamp) -> Result<(), ChangeError> {
-        let mut change = self.change(Actor::User { id: sign_in.user, sign_in: Some(sign_in.id) }, now).await?;
-        let id = sign_in.id.to_string();
-        // Under the lock of changes: a user who is being disabled gets no sign-in that outlives it.
-        let enabled: Option<(String,)> = fetch_optional!(
-            &mut change.tx,
-            (String,),
-            "SELECT id FROM users WHERE id = $1 AND NOT disabled",
-            sign_in.user.to_string()
-        )?;
-        if enabled.is_none() {
-            return Err(ChangeError::Missing { kind: Kind::User, id: sign_in.user.to_string() });
-        }
-        execute!(
-            &mut change.tx,
-            "INSERT INTO sign_ins (id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            &id,
-            sign_in.user.to_string(),
-            &sign_in.client_id,
-            &sign_in.idp,
-            sign_in.authenticated_at.as_micros(),
-            sign_in.mfa_at.map(Timestamp::as_micros),
-            sign_in.expires_at.as_micros()
-        )
-        .map_err(|error| error.about(Kind::SignIn, &id))?;
-        change.note(Note { after: Some(sign_in.client_id.as_str().into()), ..Note::new(Kind::SignIn, "begun", &id) });
-        change.commit().await.map(drop)
+        begin(self, sign_in, None, now).await
     }
 
     /// The sign-in with this id, live or not.

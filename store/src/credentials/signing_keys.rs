@@ -61,7 +61,12 @@ impl std::fmt::Debug for SigningKey {
 
 type Columns = (String, Vec<u8>, String, i64, i64, i64);
 
-async fn select(store: &Store, tx: &mut Tx, kind: KeyKind, now: Timestamp) -> Result<Vec<SigningKey>, StoreError> {
+async fn select(
+    store: &Store,
+    tx: &mut Tx,
+    kind: KeyKind,
+    now: Timestamp,
+) -> Result<Vec<SigningKey>, StoreError> {
     let rows: Vec<Columns> = fetch_all!(
         tx,
         Columns,
@@ -122,7 +127,10 @@ impl Store {
         .map_err(|error| error.about(Kind::SigningKey, &candidate.kid))?;
         change.touch(Kind::SigningKey, &candidate.kid);
         let kind = candidate.kind.label();
-        change.note(Note { after: Some(kind.into()), ..Note::new(Kind::SigningKey, "created", &candidate.kid) });
+        change.note(Note {
+            after: Some(kind.into()),
+            ..Note::new(Kind::SigningKey, "created", &candidate.kid)
+        });
         let keys = select(self, &mut change.tx, candidate.kind, now).await?;
         change.commit().await?;
         Ok(keys)

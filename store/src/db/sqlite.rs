@@ -9,6 +9,7 @@ use sqlx::{
 use std::{
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -23,8 +24,8 @@ const BUSY_MAX: Duration = Duration::from_secs(2);
 pub(crate) struct SqlitePools {
     pub(crate) write: SqlitePool,
     pub(crate) read: SqlitePool,
-    /// Held as long as the pools; the system releases it when the process dies, however it dies.
-    _lock: File,
+    /// Held until `close`; the system releases it when the process dies, however it dies.
+    lock: Mutex<Option<File>>,
 }
 
 impl SqlitePools {
@@ -42,7 +43,14 @@ impl SqlitePools {
         let read =
             pool(READERS_MAX).connect_with(options.create_if_missing(false).pragma("query_only", "ON"));
         let read = bounded(read).await.map_err(unusable)?;
-        Ok(Self { write, read, _lock: lock })
+        Ok(Self { write, read, lock: Mutex::new(Some(lock)) })
+    }
+
+    /// Closes every connection, then lets go of the lock.
+    pub(crate) async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

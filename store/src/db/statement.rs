@@ -37,7 +37,7 @@ impl From<DbError> for StoreError {
             DbError::Sql(sqlx::Error::ColumnDecode { index, source }) => {
                 Self::Corrupt { what: format!("column {index}: {source}") }
             }
-            other => Self::Unavailable(Box::new(other)),
+            other @ (DbError::Slow | DbError::Sql(_)) => Self::Unavailable(Box::new(other)),
         }
     }
 }

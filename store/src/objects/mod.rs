@@ -59,7 +59,7 @@ pub struct Stored<T> {
 }
 
 /// A kind of object with an id and a unique name.
-pub trait Object: catalog::Row + Clone + Send + Sync + 'static {
+pub trait Object: Row + Clone + Send + Sync + 'static {
     /// Its id; windows and thresholds have none but their name.
     type Id: fmt::Display + Clone + Send + Sync;
     /// Which kind it is.

@@ -87,7 +87,9 @@ impl Store {
             let rows = page(&mut tx, chain, head.sequence, VERIFIED_AT_ONCE).await?;
             if rows.is_empty() {
                 return match end_of_store_chain(&mut tx, chain).await? {
-                    Some(end) if end.sequence > head.sequence => Ok(AuditVerdict::Broken { sequence: head.sequence + 1 }),
+                    Some(end) if end.sequence > head.sequence => {
+                        Ok(AuditVerdict::Broken { sequence: head.sequence + 1 })
+                    }
                     _ => Ok(AuditVerdict::Whole { records: head.sequence }),
                 };
             }

@@ -26,7 +26,8 @@ impl Store {
             id.to_string()
         )?;
         let Some((_, at, body)) = row else { return Ok(None) };
-        let body: DecisionBody = serde_json::from_str(&body).map_err(|error| StoreError::corrupt("audit.body", error))?;
+        let body: DecisionBody =
+            serde_json::from_str(&body).map_err(|error| StoreError::corrupt("audit.body", error))?;
         Ok(Some(DecisionEntry { id, at: Timestamp::from_micros(at), record: body.decision }))
     }
 }

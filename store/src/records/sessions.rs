@@ -67,7 +67,8 @@ type Columns =
     (String, String, String, Option<String>, String, String, i64, i64, Option<i64>, Option<String>, i64, i64);
 
 fn parse(row: Columns) -> Result<SessionEntry, StoreError> {
-    let (id, decision, principal, sign_in, resource, node, generation, started_at, ended_at, ended, up, down) = row;
+    let (id, decision, principal, sign_in, resource, node, generation, started_at, ended_at, ended, up, down) =
+        row;
     let bad = |column: &str| StoreError::corrupt("sessions", format!("{id}: {column}"));
     let ended = match (ended, ended_at) {
         (Some(label), Some(at)) => {
@@ -104,11 +105,27 @@ impl Store {
         let rows: Vec<Columns> = match (&filter.principal, filter.resource) {
             (None, None) => fetch_all!(&mut tx, Columns, select!("id < $1"), before, filter.live, limit),
             (Some(principal), None) => {
-                fetch_all!(&mut tx, Columns, select!("id < $1 AND principal = $4"), before, filter.live, limit, principal)
+                fetch_all!(
+                    &mut tx,
+                    Columns,
+                    select!("id < $1 AND principal = $4"),
+                    before,
+                    filter.live,
+                    limit,
+                    principal
+                )
             }
             (None, Some(resource)) => {
                 let resource = resource.to_string();
-                fetch_all!(&mut tx, Columns, select!("id < $1 AND resource_id = $4"), before, filter.live, limit, resource)
+                fetch_all!(
+                    &mut tx,
+                    Columns,
+                    select!("id < $1 AND resource_id = $4"),
+                    before,
+                    filter.live,
+                    limit,
+                    resource
+                )
             }
             (Some(principal), Some(resource)) => fetch_all!(
                 &mut tx,

@@ -19,7 +19,7 @@ contract! {
     async fn a_store_opens_again_with_what_it_held(f) {
         let site = f.put_site("office").await;
         let again = f.reopen().await;
-        assert_eq!(again.find(&site.id).await.unwrap().unwrap().value, site);
+        assert_eq!(again.find::<postern_policy::model::Site>(&site.id).await.unwrap().unwrap().value, site);
         again.close().await;
     }
 
