@@ -5,8 +5,7 @@
 
 mod master_key;
 
-pub use master_key::MasterKeyError;
-pub(crate) use master_key::{create, read};
+pub(crate) use master_key::{MasterKeyError, create, read};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},

@@ -72,10 +72,12 @@ impl SnapshotLoader {
     }
 }
 
+type StandColumns = (i64, i64, i64, i64, i64, Option<Vec<u8>>);
+
 async fn stand(tx: &mut Tx) -> Result<Stand, StoreError> {
-    let row: Option<(i64, i64, i64, i64, i64, Option<Vec<u8>>)> = fetch_optional!(
+    let row: Option<StandColumns> = fetch_optional!(
         tx,
-        (i64, i64, i64, i64, i64, Option<Vec<u8>>),
+        StandColumns,
         "SELECT revision, rules_revision, places_revision, revoked_revision, audit_sequence, audit_hash FROM meta WHERE one = 1"
     )?;
     let (revision, rules, places, revoked, audit_sequence, audit_hash) =
@@ -134,22 +136,22 @@ async fn places(tx: &mut Tx) -> Result<Places, StoreError> {
 async fn revoked(tx: &mut Tx, now: Timestamp) -> Result<Revoked, StoreError> {
     let since = now.minus(LISTED_FOR).as_micros();
     Ok(Revoked {
-        disabled_users: ids(fetch_all!(tx, (String,), "SELECT id FROM users WHERE disabled")?, "users")?,
+        disabled_users: ids(&fetch_all!(tx, (String,), "SELECT id FROM users WHERE disabled")?, "users")?,
         disabled_service_accounts: ids(
-            fetch_all!(tx, (String,), "SELECT id FROM service_accounts WHERE disabled")?,
+            &fetch_all!(tx, (String,), "SELECT id FROM service_accounts WHERE disabled")?,
             "service_accounts",
         )?,
         ended_sign_ins: ids(
-            fetch_all!(tx, (String,), "SELECT id FROM sign_ins WHERE ended_at > $1", since)?,
+            &fetch_all!(tx, (String,), "SELECT id FROM sign_ins WHERE ended_at > $1", since)?,
             "sign_ins",
         )?,
         revoked_tokens: ids(
-            fetch_all!(tx, (String,), "SELECT id FROM service_tokens WHERE revoked_at > $1", since)?,
+            &fetch_all!(tx, (String,), "SELECT id FROM service_tokens WHERE revoked_at > $1", since)?,
             "service_tokens",
         )?,
     })
 }
 
-fn ids<T: FromStr + Eq + Hash>(rows: Vec<(String,)>, table: &str) -> Result<HashSet<T>, StoreError> {
+fn ids<T: FromStr + Eq + Hash>(rows: &[(String,)], table: &str) -> Result<HashSet<T>, StoreError> {
     rows.iter().map(|(id,)| id.parse().map_err(|_| StoreError::corrupt(table, id))).collect()
 }

@@ -44,8 +44,8 @@ async fn open_store(config: &Config, migrate: bool) -> Result<(StateDir, Store),
         StoreUrl::Sqlite => Database::Sqlite { path: state.store() },
         StoreUrl::Postgres(url) => Database::Postgres { url: url.clone() },
     };
-    let opened =
-        Store::open(StoreConfig { database, master_key_file: config.master_key_path(), migrate }).await;
+    let config = StoreConfig { database, master_key_file: config.master_key_path(), migrate };
+    let opened = Store::open(config, crate::policies::wall_clock()).await;
     Ok((state, opened.map_err(on_open)?))
 }
 

@@ -6,8 +6,7 @@ mod statement;
 
 pub(crate) use postgres::PgPools;
 pub(crate) use sqlite::SqlitePools;
-pub use statement::DbError;
-pub(crate) use statement::{bounded, execute, fetch_all, fetch_optional};
+pub(crate) use statement::{DbError, bounded, execute, fetch_all, fetch_optional};
 
 use crate::StoreError;
 use sqlx::{Postgres, Sqlite, Transaction};

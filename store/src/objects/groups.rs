@@ -130,9 +130,10 @@ impl Change {
             group.to_string(),
             &id
         )
-        .map_err(|error| match error.about(Kind::Group, &group) {
-            ChangeError::Referenced { kind, id } => ChangeError::Missing { kind, id },
-            other => other,
+        .map_err(|error| {
+            let error = error.about(Kind::Group, &group);
+            let is_unknown = matches!(error, ChangeError::Referenced { .. });
+            if is_unknown { ChangeError::Missing { kind: Kind::Group, id: group.to_string() } } else { error }
         })?;
         self.note_membership(group, principal, "member_added")
     }

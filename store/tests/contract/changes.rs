@@ -54,7 +54,7 @@ contract! {
         for n in 0..5 {
             f.put_site(&format!("site{n}")).await;
         }
-        let AuditVerdict::Whole { records } = f.store.verify_audit("store").await.unwrap() else { panic!("not whole") };
+        let AuditVerdict::Whole { records } = f.store.verify_audit("store").await.unwrap() else { unreachable!("a chain nobody touched") };
         assert!(records >= 5);
         f.tamper("UPDATE audit SET body = replace(body, 'site2', 'site9') WHERE chain = 'store' AND sequence = 4").await;
         assert_eq!(f.store.verify_audit("store").await.unwrap(), AuditVerdict::Broken { sequence: 4 });

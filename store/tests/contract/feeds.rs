@@ -24,7 +24,7 @@ contract! {
         let site = f.put_site("office").await;
         let committed = Instant::now();
         let (news, at, _feed) = told.await.unwrap();
-        let News::Moved { revision, changes: Changes::Listed(listed) } = news else { panic!("{news:?}") };
+        let News::Moved { revision, changes: Changes::Listed(listed) } = news else { unreachable!("{news:?}") };
         assert_eq!(revision, before + 1);
         assert_eq!((listed[0].kind, listed[0].id.clone()), (Kind::Site, site.id.to_string()));
         assert!(at.saturating_duration_since(committed) < Duration::from_secs(1));
@@ -39,7 +39,7 @@ contract! {
         change.set_groups_of(PrincipalId::User(user.id), &[group.id]).await.unwrap();
         change.commit().await.unwrap();
         let mut feed = f.store.feed(before);
-        let News::Moved { revision, changes: Changes::Listed(listed) } = soon(&mut feed).await else { panic!("not listed") };
+        let News::Moved { revision, changes: Changes::Listed(listed) } = soon(&mut feed).await else { unreachable!("nothing was cleaned away") };
         assert_eq!(revision, before + 3);
         let kinds: Vec<_> = listed.iter().map(|c| c.kind).collect();
         assert_eq!(kinds, [Kind::User, Kind::Group, Kind::User]);

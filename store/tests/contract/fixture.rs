@@ -151,16 +151,14 @@ async fn admin(server: &str, sql: String) {
 
 /// `contract! { async fn name(f) { … } }`: one test for each database, `name::sqlite` and `name::postgres`.
 macro_rules! contract {
-    ($($(#[$meta:meta])* async fn $name:ident($f:ident) $body:block)*) => {$(
+    ($(async fn $name:ident($f:ident) $body:block)*) => {$(
+        async fn $name($f: &crate::fixture::Fixture) $body
+
         mod $name {
-            use super::*;
-
-            async fn claim($f: &crate::fixture::Fixture) $body
-
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
                 let fixture = crate::fixture::Fixture::sqlite().await.unwrap();
-                claim(&fixture).await;
+                super::$name(&fixture).await;
                 fixture.finish().await;
             }
 
@@ -170,7 +168,7 @@ macro_rules! contract {
                     eprintln!("skipped: POSTERN_TEST_POSTGRES is not set");
                     return;
                 };
-                claim(&fixture).await;
+                super::$name(&fixture).await;
                 fixture.finish().await;
             }
         }
