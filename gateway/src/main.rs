@@ -5,7 +5,8 @@ use postern_gateway::{
     command::{self, Action, Command, Settings},
     config::Config,
     exit::Failure,
-    node, telemetry,
+    node,
+    telemetry::{self, LogGuard},
 };
 use postern_tunnel_io::tls::crypto_provider;
 use std::process::ExitCode;
@@ -42,24 +43,25 @@ fn run(action: Action) -> Result<(), Failure> {
             println!("the configuration is good");
         }
         Action::Migrate(settings) => {
-            let config = prepare(&settings)?;
+            let (config, _log) = prepare(&settings)?;
             runtime()?.block_on(node::migrate(&config))?;
             println!("the store has this version's schema");
         }
         Action::Serve(settings) => {
-            let config = prepare(&settings)?;
+            let (config, _log) = prepare(&settings)?;
             runtime()?.block_on(node::serve(config, &settings))?;
         }
     }
     Ok(())
 }
 
-fn prepare(settings: &Settings) -> Result<Config, Failure> {
+fn prepare(settings: &Settings) -> Result<(Config, LogGuard), Failure> {
     let config = command::load(settings)?;
-    telemetry::init_log(&config.log);
+    let log = telemetry::init_log(&config.log)
+        .map_err(|error| Failure::Software(format!("cannot start the log: {error}")))?;
     rustls::crypto::CryptoProvider::install_default((*crypto_provider()).clone())
         .map_err(|_| Failure::Software("a second cryptographic provider is in the program".to_owned()))?;
-    Ok(config)
+    Ok((config, log))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -51,7 +51,17 @@ impl Session {
             opened = lanes.open(permit, early, |connector| ending.live().carried_by(permit.session(), connector)) => opened,
         };
         match opened {
-            Ok(target) => Ok(OpenSession { admitted, target, cut, ending }),
+            Ok(target) => {
+                tracing::info!(
+                    session.id = %permit.session(),
+                    decision.id = %permit.decision(),
+                    principal.id = %permit.principal().id,
+                    resource = %permit.resource().name,
+                    policy.revision = permit.revision(),
+                    "session opened"
+                );
+                Ok(OpenSession { admitted, target, cut, ending })
+            }
             Err(failed) => {
                 ending.end(Ended::NotOpened, 0, 0);
                 let message = failed.detail.map_or(failed.refusal.sentence().into(), Cow::Owned);
