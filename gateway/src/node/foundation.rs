@@ -45,7 +45,7 @@ async fn open_store(config: &Config, migrate: bool) -> Result<(StateDir, Store),
         StoreUrl::Postgres(url) => Database::Postgres { url: url.clone() },
     };
     let config = StoreConfig { database, master_key_file: config.master_key_path(), migrate };
-    let opened = Store::open(config, crate::policies::wall_clock()).await;
+    let opened = Store::open(config, wall_clock()).await;
     Ok((state, opened.map_err(on_open)?))
 }
 

@@ -244,7 +244,7 @@ impl Drop for Lane {
     fn drop(&mut self) {
         self.shared.act(|state| {
             state.lanes.remove(&self.id);
-            state.machine.reset(self.id, Reset { code: Ended::Lost.code(), class: ResetClass::End });
+            state.machine.release(self.id, Reset { code: Ended::Lost.code(), class: ResetClass::End });
         });
     }
 }

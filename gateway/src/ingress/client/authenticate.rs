@@ -123,7 +123,7 @@ impl Authenticator {
         let expect = Expect { issuer: &self.issuer, audience: ACCESS_AUDIENCE };
         let claims = verify_access(token, self.keys.keys().access_keys(), expect, now)
             .map_err(NotAuthenticated::Token)?;
-        let read = async {
+        let read = || async {
             let found = self.store.sign_in(claims.sid).await?;
             Ok(found.filter(|s| s.ended_at.is_none()).map(|s| (s.user, Arc::new(s.facts()))))
         };
@@ -138,7 +138,7 @@ impl Authenticator {
     async fn service_account(&self, token: &str) -> Result<Caller, NotAuthenticated> {
         let token = Opaque::parse_as(OpaqueKind::ServiceAccount, token).ok_or(NotAuthenticated::Unknown)?;
         let hash = SecretHash(token.hash());
-        let read = async {
+        let read = || async {
             let found = self.store.service_token(hash).await?;
             Ok(found.filter(|t| t.revoked_at.is_none()).map(|t| (t.account, Arc::new(t.facts()))))
         };

@@ -40,19 +40,22 @@ impl<K: Eq + Hash + Copy, F: Clone> FactCache<K, F> {
     }
 
     /// The facts of `key`: the kept ones while they are fresh, else what the store says, else the kept ones.
-    pub(super) async fn get(
+    pub(super) async fn get<R>(
         &self,
         key: K,
-        read: impl Future<Output = Result<Option<F>, StoreError>>,
+        read: impl FnOnce() -> R,
         now: Instant,
-    ) -> Result<Option<F>, Unavailable> {
+    ) -> Result<Option<F>, Unavailable>
+    where
+        R: Future<Output = Result<Option<F>, StoreError>>,
+    {
         let kept = self.lock().get(&key).cloned();
         if let Some((facts, at)) = &kept
             && now.saturating_duration_since(*at) < FRESH_FOR
         {
             return Ok(Some(facts.clone()));
         }
-        match tokio::time::timeout(READ_MAX, read).await {
+        match tokio::time::timeout(READ_MAX, Box::pin(read())).await {
             Ok(Ok(Some(facts))) => {
                 self.keep(key, facts.clone(), now);
                 Ok(Some(facts))
@@ -89,18 +92,18 @@ mod tests {
     #[tokio::test]
     async fn f05_known_facts_outlive_the_store_and_unknown_ones_are_unavailable() {
         let (cache, now) = (FactCache::default(), Instant::now());
-        assert_eq!(cache.get(1, async { Ok(Some("facts")) }, now).await, Ok(Some("facts")));
+        assert_eq!(cache.get(1, || async { Ok(Some("facts")) }, now).await, Ok(Some("facts")));
         let later = now + FRESH_FOR * 2;
-        assert_eq!(cache.get(1, async { Err(away()) }, later).await, Ok(Some("facts")));
-        assert_eq!(cache.get(2, async { Err(away()) }, later).await, Err(Unavailable));
+        assert_eq!(cache.get(1, || async { Err(away()) }, later).await, Ok(Some("facts")));
+        assert_eq!(cache.get(2, || async { Err(away()) }, later).await, Err(Unavailable));
     }
 
     #[tokio::test]
     async fn facts_that_are_gone_are_forgotten() {
         let (cache, now) = (FactCache::default(), Instant::now());
-        assert_eq!(cache.get(1, async { Ok(Some("facts")) }, now).await, Ok(Some("facts")));
+        assert_eq!(cache.get(1, || async { Ok(Some("facts")) }, now).await, Ok(Some("facts")));
         let later = now + FRESH_FOR;
-        assert_eq!(cache.get(1, async { Ok(None) }, later).await, Ok(None));
-        assert_eq!(cache.get(1, async { Err(away()) }, later).await, Err(Unavailable));
+        assert_eq!(cache.get(1, || async { Ok(None) }, later).await, Ok(None));
+        assert_eq!(cache.get(1, || async { Err(away()) }, later).await, Err(Unavailable));
     }
 }

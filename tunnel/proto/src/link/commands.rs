@@ -121,6 +121,15 @@ impl Link {
         }
     }
 
+    /// The application lets go of a lane. One that it finished in both directions still sends what was written; any other
+    /// is cut.
+    pub fn release(&mut self, lane: LaneId, reset: Reset) {
+        let is_over = |lane: &Lane| lane.sending != Sending::Open && lane.receiving == Receiving::Ended;
+        if !self.find(lane).and_then(|index| self.lanes.get(index)).is_some_and(is_over) {
+            self.reset(lane, reset);
+        }
+    }
+
     /// The next received bytes of a lane, at most `max`; ask until `Blocked`, only then `Readable` is said again.
     /// What was read counts against the window until `consume`.
     pub fn read(&mut self, lane: LaneId, max: usize) -> Result<Read, LaneGone> {
