@@ -30,18 +30,21 @@ pub const KEYS: &[(&str, &str)] = &[
 
 const ENV_PREFIX: &str = "POSTERN_";
 
-/// Variables of the same prefix that belong to the other programs.
+/// Variables of the same prefix that belong to the other programs and to the tests.
 const ENV_OF_OTHERS: &[&str] = &[
-    "POSTERN_GATEWAY",
-    "POSTERN_TOKEN",
-    "POSTERN_HOME",
-    "POSTERN_CA_SHA256",
-    "POSTERN_CA_FILE",
-    "POSTERN_CONFIG",
-    "POSTERN_CONNECTOR",
-    "POSTERN_TEST",
+    "POSTERN_ALLOW",
     "POSTERN_BENCH",
+    "POSTERN_BIN_DIR",
+    "POSTERN_CA_FILE",
+    "POSTERN_CA_SHA256",
+    "POSTERN_CONFIG",
     "POSTERN_DEMO",
+    "POSTERN_GATEWAY",
+    "POSTERN_HOME",
+    "POSTERN_LOG",
+    "POSTERN_NAME",
+    "POSTERN_TEST",
+    "POSTERN_TOKEN",
 ];
 
 /// The value of a setting as it was written.
@@ -114,10 +117,10 @@ impl Settings {
     ) {
         for (name, value) in variables {
             let Some(rest) = name.strip_prefix(ENV_PREFIX) else { continue };
-            if ENV_OF_OTHERS.iter().any(|other| name.starts_with(other)) {
+            let path = rest.to_ascii_lowercase().replace("__", ".");
+            if known(&path).is_none() && ENV_OF_OTHERS.iter().any(|other| name.starts_with(other)) {
                 continue;
             }
-            let path = rest.to_ascii_lowercase().replace("__", ".");
             self.put(&path, vec![value], Origin::Environment(name), mistakes);
         }
     }

@@ -157,6 +157,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_session_at_rest_keeps_a_small_task() {
+        const fn size_of_task<A, B, F>(_: &fn(A, B) -> F) -> usize {
+            size_of::<F>()
+        }
+        let task = size_of_task(&(serve_lane as fn(_, _) -> _));
+        assert!(task <= 1_536, "{task}");
+    }
+
+    #[test]
     fn t12_anything_but_exactly_one_request_is_refused() {
         let good = br#"{"v":1,"resource":"db-1","action":"connect"}"#;
         assert!(parse(good).is_ok());
