@@ -3,6 +3,7 @@
 mod files;
 mod mistake;
 mod parse;
+mod reader;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -2,20 +2,15 @@
 
 use super::{
     CertificateFiles, Config, Limits, Listen, Log, LogFormat, Mistake, Mistakes, Mode, Origin, Settings,
-    StoreUrl, files,
+    StoreUrl, files, reader::Reader,
 };
 use ipnet::IpNet;
-use std::{num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 use url::Url;
 
 const STATE_DIR: &str = "/var/lib/postern";
 const LISTEN: &str = "[::]:443";
 const INTERNAL: &str = "127.0.0.1:9402";
-
-struct Reader<'a> {
-    settings: &'a Settings,
-    mistakes: Vec<Mistake>,
-}
 
 pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Config, Mistakes> {
     let mut reader = Reader { settings, mistakes };
@@ -53,49 +48,6 @@ pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Conf
 }
 
 impl Reader<'_> {
-    fn text(&mut self, key: &str) -> Option<String> {
-        let entry = self.settings.entry(key)?;
-        match entry.items.as_slice() {
-            [one] => Some(one.clone()),
-            _ => {
-                let at = entry.at.clone();
-                self.wrong(at, format!("{key} takes one value"), "write one string");
-                None
-            }
-        }
-    }
-
-    fn at(&self, key: &str) -> Origin {
-        self.settings.entry(key).map_or(Origin::Nowhere, |entry| entry.at.clone())
-    }
-
-    fn wrong(&mut self, at: Origin, what: impl Into<String>, hint: impl Into<String>) {
-        self.mistakes.push(Mistake::new(at, what, hint));
-    }
-
-    fn path(&mut self, key: &str) -> Option<PathBuf> {
-        let text = self.text(key)?;
-        if text.is_empty() {
-            self.wrong(self.at(key), format!("{key} is empty"), "write a path, or remove the setting");
-            return None;
-        }
-        Some(text.into())
-    }
-
-    fn parsed<T: FromStr>(&mut self, key: &str, default: &str, hint: &str) -> Option<T>
-    where
-        T::Err: std::fmt::Display,
-    {
-        let text = self.text(key).unwrap_or_else(|| default.to_owned());
-        match text.parse() {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.wrong(self.at(key), format!("{key} = {text:?}: {error}"), hint);
-                None
-            }
-        }
-    }
-
     fn public_url(&mut self) -> Option<Url> {
         const HINT: &str = "write the URL that people use, such as https://postern.example.com";
         let Some(text) = self.text("public_url") else {
@@ -246,11 +198,12 @@ impl Reader<'_> {
 
     fn log(&mut self) -> Log {
         let level = self.text("log.level").unwrap_or_else(|| "info".to_owned());
-        if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&level) {
+        if !is_filter(&level) {
+            let what = format!("log.level = {level:?} is no filter");
             self.wrong(
                 self.at("log.level"),
-                format!("log.level = {level:?}: {error}"),
-                "use error, warn, info, debug or trace",
+                what,
+                "use error, warn, info, debug or trace, or target=level,…",
             );
         }
         let format = match self.text("log.format").as_deref() {
@@ -293,4 +246,11 @@ impl Reader<'_> {
             drain: Duration::from_secs(drain?.get().into()),
         })
     }
+}
+
+/// A bare word is taken for the name of a target by the filter's own parser, and then nothing is logged.
+fn is_filter(text: &str) -> bool {
+    let is_level = |word: &str| matches!(word, "off" | "error" | "warn" | "info" | "debug" | "trace");
+    let parts = text.split(',').all(|part| is_level(part.rsplit_once('=').map_or(part, |(_, level)| level)));
+    parts && tracing_subscriber::EnvFilter::builder().parse(text).is_ok()
 }

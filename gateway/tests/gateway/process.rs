@@ -1,0 +1,142 @@
+//! The program itself: its exit codes, its files, its signals.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_postern-gateway");
+
+fn program() -> Command {
+    let mut command = Command::new(PROGRAM);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("POSTERN_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn config(dir: &Path, more: &str) -> PathBuf {
+    let path = dir.join("gateway.toml");
+    let state = dir.join("state");
+    let text = format!(
+        "public_url = \"https://127.0.0.1:0\"\nstate_dir = {state:?}\n{more}\n\
+         [listen]\naddress = \"127.0.0.1:0\"\n[internal]\naddress = \"127.0.0.1:0\"\n"
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+fn check(path: &Path) -> Output {
+    program().arg("check-config").arg("--config").arg(path).output().unwrap()
+}
+
+/// A gateway that serves, with the first lines that it printed.
+struct Serving {
+    child: Child,
+    printed: Vec<String>,
+}
+
+impl Serving {
+    fn start(path: &Path) -> Self {
+        let mut child = program()
+            .arg("serve")
+            .arg("--config")
+            .arg(path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut printed = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            printed.push(line.unwrap());
+            if printed.last().is_some_and(|line| line.starts_with("serving ")) {
+                break;
+            }
+        }
+        Self { child, printed }
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_64_and_help_with_0() {
+    assert_eq!(program().arg("--bogus").output().unwrap().status.code(), Some(64));
+    assert_eq!(program().output().unwrap().status.code(), Some(64));
+    let help = program().arg("--help").output().unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    let version = program().arg("version").output().unwrap();
+    assert!(String::from_utf8_lossy(&version.stdout).starts_with("postern-gateway "));
+}
+
+#[test]
+fn l06_a_wrong_configuration_ends_with_78_and_every_mistake() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(check(&config(dir.path(), "")).status.code(), Some(0));
+    let bad = check(&config(dir.path(), "master_key = \"x\"\nlog.level = \"loud\"\n"));
+    assert_eq!(bad.status.code(), Some(78));
+    let text = String::from_utf8_lossy(&bad.stderr);
+    assert!(
+        text.contains("gateway.toml:3") && text.contains("gateway.toml:4") && text.contains("hint:"),
+        "{text}"
+    );
+    let absent = check(&dir.path().join("absent.toml"));
+    assert_eq!(absent.status.code(), Some(78));
+}
+
+#[test]
+fn l06_a_state_directory_that_others_may_read_stops_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = config(dir.path(), "");
+    let state = dir.path().join("state");
+    fs::create_dir(&state).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
+    let served = program().arg("serve").arg("--config").arg(&path).output().unwrap();
+    assert_eq!(served.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&served.stderr).contains("chmod 700"));
+}
+
+#[test]
+fn a_gateway_serves_keeps_its_secrets_close_reloads_and_stops() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = config(dir.path(), "");
+    let mut serving = Serving::start(&path);
+    let state = dir.path().join("state");
+    let mode = |name: &str| fs::metadata(state.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("bootstrap-token"), 0o600);
+    assert_eq!(mode("master.key"), 0o600);
+    assert_eq!(mode("."), 0o700);
+    let token = fs::read_to_string(state.join("bootstrap-token")).unwrap();
+    assert!(token.starts_with("psb_"));
+    assert!(!serving.printed.iter().any(|line| line.contains(token.trim())), "a pipe is no terminal");
+    assert!(serving.printed.iter().any(|line| line.contains("CA fingerprint")));
+    let addresses: serde_json::Value =
+        serde_json::from_slice(&fs::read(state.join("addresses.json")).unwrap()).unwrap();
+    let public = addresses["public"].as_str().unwrap().to_owned();
+    assert_eq!(addresses["public_url"], format!("https://{public}"));
+
+    let second = program().arg("serve").arg("--config").arg(&path).output().unwrap();
+    assert_eq!(second.status.code(), Some(75), "{}", String::from_utf8_lossy(&second.stderr));
+
+    serving.signal("-HUP");
+    serving.signal("-TERM");
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    assert!(std::net::TcpStream::connect(&public).is_err());
+
+    let again = Serving::start(&path);
+    assert_eq!(again.printed[0], serving.printed[0], "the authority outlives the process");
+}
