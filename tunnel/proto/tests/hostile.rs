@@ -464,5 +464,6 @@ fn t05_no_hello_within_ten_seconds_is_4408() {
     let due = link.poll_timeout().unwrap();
     assert_eq!(due, epoch() + Duration::from_secs(10));
     link.handle_timeout(due);
-    assert_eq!(code(&mut link), Some(4408));
+    let end = link.ended().unwrap();
+    assert_eq!((end.by, end.code), (EndedBy::Timeout, 4408));
 }

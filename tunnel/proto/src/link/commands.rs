@@ -94,6 +94,13 @@ impl Link {
         Ok(taken)
     }
 
+    /// Asks for `Writable` when the lane takes bytes again: for a writer that looked at `writable` and found too little.
+    pub fn want_write(&mut self, lane: LaneId) {
+        if let Some(lane) = self.find(lane).and_then(|index| self.lanes.get_mut(index)) {
+            lane.said.owes_writable = true;
+        }
+    }
+
     /// Ends our direction after what was written; the other goes on.
     pub fn finish(&mut self, lane: LaneId) -> Result<(), LaneGone> {
         let index = self.find(lane).ok_or(LaneGone)?;

@@ -1,7 +1,7 @@
 //! What goes out next.
 
 use super::{
-    Event, Link, Outcome,
+    EndedBy, Event, Link, Outcome,
     arena::NONE,
     heartbeat::Finding,
     lane::{Phase, Receiving, Sending},
@@ -60,7 +60,9 @@ impl Link {
         match self.pulse.check(self.peer.is_some(), now) {
             Finding::Fine => {}
             Finding::Ping => self.control.ping = true,
-            Finding::NoHello => self.violation(Refusal::Timeout.code(), "no hello came"),
+            Finding::NoHello => {
+                self.end(EndedBy::Timeout, Refusal::Timeout.code(), "no hello came".into(), true)
+            }
             Finding::Silent => self.dead("the peer is silent"),
             Finding::Stuck => self.dead("the peer does not read"),
         }

@@ -50,7 +50,7 @@ pub enum Event {
         /// Its generation.
         generation: u32,
     },
-    /// No lane carries the stream; a client attaches again.
+    /// No lane carries the stream: reset its lane with *detach* if it is still there; a client attaches again.
     Detached,
     /// `read` has something: bytes, or the end.
     Readable,

@@ -1,7 +1,7 @@
 //! What comes over the lane, what goes over it, and when.
 
 use super::record::{DATA_OVERHEAD, Record, RecordError, Welcome};
-use super::{Event, Over, Poll, Role, State, Stream, Unacked, VERSION};
+use super::{Event, LaneEnd, Over, Poll, Role, SUPERSEDED, State, Stream, Unacked, VERSION};
 use bytes::Bytes;
 use postern_ids::Ended;
 use std::time::Instant;
@@ -55,6 +55,11 @@ impl Stream {
         self.inbound.spent(used - payload);
         match (record, greeted) {
             (Record::Welcome(welcome), false) => self.on_welcome(welcome, now),
+            (Record::Reject(SUPERSEDED), false) => {
+                // Somebody replayed this attempt faster; the next one nobody can have seen.
+                self.handle_lane_end(self.generation, LaneEnd::Detached, now);
+                Ok(())
+            }
             (Record::Reject(code), false) => {
                 self.end_with(code, "the connector rejected the stream", false, now);
                 Ok(())

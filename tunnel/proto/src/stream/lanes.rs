@@ -43,8 +43,11 @@ impl Stream {
         if foreign || !attach.has_our_version() || attach.stream != self.id {
             return Err(Ended::ResumeFailed.code());
         }
-        if attach.generation <= self.generation || attach.key != self.key {
+        if attach.key != self.key {
             return Err(PROOF_FAILED);
+        }
+        if attach.generation <= self.generation {
+            return Err(SUPERSEDED);
         }
         if let State::Over(ending) = &self.state {
             if ending.over.code != Ended::Finished.code() {
@@ -127,5 +130,7 @@ impl Stream {
     }
 }
 
-/// The code of an Attach whose proof, key or generation is wrong.
+/// The code of an Attach whose proof, key or session is wrong.
 pub const PROOF_FAILED: u16 = 4411;
+/// The code of an Attach whose generation was used already. Not final: a replay must not be able to end a stream.
+pub const SUPERSEDED: u16 = 4409;

@@ -14,7 +14,7 @@ mod replay;
 
 pub use attach::{Attach, PROOF_MESSAGE_LEN, VERSION};
 pub use config::{Config, Event, LaneEnd, Over, Poll};
-pub use lanes::PROOF_FAILED;
+pub use lanes::{PROOF_FAILED, SUPERSEDED};
 pub use record::{Intake, RecordError};
 
 use crate::io::{Read, WriteError};
@@ -219,11 +219,11 @@ impl Stream {
         if let Some(chunk) = self.inbound.read(max) {
             return Some(Read::Chunk(chunk));
         }
+        if self.over().is_some_and(|over| over.code != Ended::Finished.code()) {
+            return None;
+        }
         if self.inbound.is_finished() {
             return Some(Read::Finished);
-        }
-        if self.over().is_some() {
-            return None;
         }
         self.said.readable = false;
         Some(Read::Blocked)
