@@ -172,17 +172,18 @@ impl ChangeFeed {
         moved.then_some(News::Moved { revision: found, changes })
     }
 
-    /// Until the bell rings or the poll is due, and in any case until the last news are old enough.
+    /// Until the last news are old enough, and then until the bell rings or the poll is due.
     async fn wait(&mut self) {
+        // The pause comes first: a caller that cancels during it leaves the bell as it found it.
+        if let Some(at) = self.told_at {
+            tokio::time::sleep_until((at + NEWS_EVERY).into()).await;
+        }
         if let Some(at) = self.looked_at {
             let due = tokio::time::sleep_until((at + POLL_EVERY).into());
             tokio::select! {
                 () = due => {}
                 _ = self.rung.changed() => {}
             }
-        }
-        if let Some(at) = self.told_at {
-            tokio::time::sleep_until((at + NEWS_EVERY).into()).await;
         }
         // Whatever rang until here is covered by the look that follows.
         self.rung.mark_unchanged();
