@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod connectors;
+mod policy;
 mod process;
 mod public_port;
 mod sessions;
