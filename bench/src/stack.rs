@@ -46,9 +46,9 @@ impl Stack {
         Ok(Self { entry: client.address().await?, target, client, gateway, connector })
     }
 
-    /// CPU time of all relays so far, in seconds.
-    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        Ok(self.client.cpu_seconds()? + self.gateway.cpu_seconds()? + self.connector.cpu_seconds()?)
+    /// CPU time so far of the client, the gateway and the connector, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> Result<[f64; 3]> {
+        Ok([self.client.cpu_seconds()?, self.gateway.cpu_seconds()?, self.connector.cpu_seconds()?])
     }
 
     /// Memory of the gateway and of the connector in KiB.

@@ -19,6 +19,9 @@ const DOWN: Figure = Figure { name: "one stream down", unit: "Gbit/s", bar: Bar:
 const CPU_UP: Figure = Figure { name: "CPU of all relays, up", unit: "s/GiB", bar: Bar::AtMostOfFloor(1.2) };
 const CPU_DOWN: Figure =
     Figure { name: "CPU of all relays, down", unit: "s/GiB", bar: Bar::AtMostOfFloor(1.2) };
+const GATEWAY_UP: Figure = Figure { name: "CPU of the gateway alone, up", unit: "s/GiB", bar: Bar::Told };
+const CLIENT_UP: Figure = Figure { name: "CPU of the client alone, up", unit: "s/GiB", bar: Bar::Told };
+const CONNECTOR_UP: Figure = Figure { name: "CPU of the connector alone, up", unit: "s/GiB", bar: Bar::Told };
 const TEN: Figure = Figure { name: "ten streams up, sum", unit: "Gbit/s", bar: Bar::Told };
 const TEN_OF_ONE: Figure =
     Figure { name: "ten streams, sum over one stream", unit: "×", bar: Bar::AtLeast(1.0) };
@@ -29,10 +32,14 @@ pub(super) async fn measure(plan: &Plan, floor: &Stack, ours: &Stack, report: &m
         for (whose, stack) in [(Whose::Floor, floor), (Whose::Ours, ours)] {
             let one = transfer(stack, "up", plan.bytes, 1).await?;
             report.add(UP, whose, one.gbits);
-            report.add(CPU_UP, whose, one.cpu_per_gib);
+            report.add(CPU_UP, whose, one.cpu_per_gib());
+            let [client, gateway, connector] = one.cpu_each;
+            report.add(CLIENT_UP, whose, client);
+            report.add(GATEWAY_UP, whose, gateway);
+            report.add(CONNECTOR_UP, whose, connector);
             let down = transfer(stack, "down", plan.bytes, 1).await?;
             report.add(DOWN, whose, down.gbits);
-            report.add(CPU_DOWN, whose, down.cpu_per_gib);
+            report.add(CPU_DOWN, whose, down.cpu_per_gib());
             let ten = transfer(stack, "up", plan.bytes / STREAMS, STREAMS).await?;
             report.add(TEN, whose, ten.gbits);
             if whose == Whose::Ours {
@@ -46,9 +53,16 @@ pub(super) async fn measure(plan: &Plan, floor: &Stack, ours: &Stack, report: &m
 
 struct Transfer {
     gbits: f64,
-    cpu_per_gib: f64,
+    /// CPU seconds per GiB of client, gateway and connector.
+    cpu_each: [f64; 3],
     /// The fastest stream's time over the slowest's.
     fairness: f64,
+}
+
+impl Transfer {
+    fn cpu_per_gib(&self) -> f64 {
+        self.cpu_each.iter().sum()
+    }
 }
 
 async fn transfer(stack: &Stack, direction: &str, bytes: u64, streams: u64) -> Result<Transfer> {
@@ -59,13 +73,10 @@ async fn transfer(stack: &Stack, direction: &str, bytes: u64, streams: u64) -> R
         &["--address", &address, "--direction", direction, "--bytes", &each, "--streams", &count],
     )?;
     let bulk: Bulk = load.result(LIMIT).await?;
-    let cpu = stack.cpu_seconds()? - before;
+    let after = stack.cpu_seconds()?;
     let total = (bytes * streams) as f64;
+    let cpu_each = std::array::from_fn(|relay| (after[relay] - before[relay]) / (total / GIB));
     let fastest = bulk.each.iter().copied().fold(f64::INFINITY, f64::min);
     let slowest = bulk.each.iter().copied().fold(0.0, f64::max);
-    Ok(Transfer {
-        gbits: total * 8.0 / 1e9 / bulk.seconds,
-        cpu_per_gib: cpu / (total / GIB),
-        fairness: fastest / slowest,
-    })
+    Ok(Transfer { gbits: total * 8.0 / 1e9 / bulk.seconds, cpu_each, fairness: fastest / slowest })
 }

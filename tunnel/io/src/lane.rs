@@ -65,7 +65,7 @@ impl Lane {
 
     /// Gives `consumed` bytes of earlier chunks back as credit, then takes the next chunk.
     pub(crate) fn poll_chunk(
-        &mut self,
+        &self,
         cx: &Context<'_>,
         consumed: usize,
         max: usize,
@@ -99,7 +99,7 @@ impl Lane {
     }
 
     /// Hands over what the lane takes of `chunk`; ready when it took all.
-    pub(crate) fn poll_send(&mut self, cx: &Context<'_>, chunk: &mut Bytes) -> Poll<Result<(), LaneEnd>> {
+    pub(crate) fn poll_send(&self, cx: &Context<'_>, chunk: &mut Bytes) -> Poll<Result<(), LaneEnd>> {
         self.shared.act(|state| {
             if let Some(end) = ended(state, self.id) {
                 return Poll::Ready(Err(end));
@@ -125,6 +125,16 @@ impl Lane {
                 end @ (LaneEnd::Reset(_) | LaneEnd::LinkLost) => Err(end),
             },
         })
+    }
+
+    /// Lets the lane go: resets it unless it finished, and forgets who waits for it.
+    pub(crate) fn release(&self) {
+        let slot = self.shared.act(|state| {
+            state.machine.release(self.id, Reset { code: Ended::Lost.code(), class: ResetClass::End });
+            state.lanes.remove(&self.id)
+        });
+        // Outside the lock: a waker may hold the last handle to another lane of this link.
+        drop(slot);
     }
 
     /// Waits for the lane's end while neither reading nor writing does.
@@ -215,7 +225,7 @@ impl AsyncRead for Lane {
 }
 
 impl AsyncWrite for Lane {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
@@ -242,9 +252,6 @@ impl AsyncWrite for Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        self.shared.act(|state| {
-            state.lanes.remove(&self.id);
-            state.machine.release(self.id, Reset { code: Ended::Lost.code(), class: ResetClass::End });
-        });
+        self.release();
     }
 }

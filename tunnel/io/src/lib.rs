@@ -12,9 +12,12 @@ mod forward;
 mod lane;
 mod link;
 mod pool;
+mod pump;
 mod shared;
 mod socket;
 mod splice;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 
 pub use accept::{SUBPROTOCOL, UpgradeRefused, accept, upgrade_response};
