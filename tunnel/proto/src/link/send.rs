@@ -61,7 +61,7 @@ impl Link {
             Finding::Fine => {}
             Finding::Ping => self.control.ping = true,
             Finding::NoHello => {
-                self.end(EndedBy::Timeout, Refusal::Timeout.code(), "no hello came".into(), true)
+                self.end(EndedBy::Timeout, Refusal::Timeout.code(), "no hello came".into(), true);
             }
             Finding::Silent => self.dead("the peer is silent"),
             Finding::Stuck => self.dead("the peer does not read"),

@@ -150,7 +150,7 @@ impl Connector {
             match carrier.lane.replace(at) {
                 Some(lane) if net.rng.one_in(2) => carrier.zombies.push((lane, older)),
                 Some((end, lane)) => {
-                    net.link(end).reset(lane, Reset { code: SUPERSEDED, class: ResetClass::Detach })
+                    net.link(end).reset(lane, Reset { code: SUPERSEDED, class: ResetClass::Detach });
                 }
                 None => {}
             }

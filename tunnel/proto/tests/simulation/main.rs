@@ -15,6 +15,7 @@ mod carrier;
 mod client;
 mod connector;
 mod gateway;
+mod lanes;
 mod net;
 mod rng;
 mod trace;
@@ -85,6 +86,20 @@ fn streams_arrive_whole_and_once_whatever_dies_on_the_way() {
     assert!(attempts > 2 * seeds, "only {attempts} attempts");
     assert!(sum(|report| report.rejected) > seeds / 100);
     assert!(reports.iter().any(|report| report.killed > 0));
+}
+
+#[test]
+fn lanes_keep_their_bytes_whatever_order_things_happen_in() {
+    let moved: u64 =
+        (0..1_000).map(|seed| lanes::run(seed, false).unwrap_or_else(|e| panic!("seed {seed}: {e}"))).sum();
+    assert!(moved > 100_000_000, "only {moved} bytes moved");
+}
+
+#[test]
+fn t02_damaged_messages_never_do_more_than_end_their_link() {
+    for seed in 0..2_000 {
+        lanes::run(seed, true).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    }
 }
 
 #[test]
