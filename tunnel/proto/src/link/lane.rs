@@ -103,3 +103,16 @@ impl Lane {
         self.outbox.cost() + self.inbox.cost() - queued + held + offered
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_lane_costs_less_than_two_hundred_bytes() {
+        // Its place in the arena, and its entry in the map of numbers at the map's lowest load.
+        let map = 2 * (size_of::<(u32, u32)>() + 1);
+        let place = size_of::<Lane>() + align_of::<Lane>();
+        assert!(place + map < 200, "{place} + {map}");
+    }
+}

@@ -60,7 +60,7 @@ impl Replay {
     /// Bytes that may be written.
     pub(super) fn room(&self) -> usize {
         let cap = self.cap >> self.budget.squeeze();
-        if self.finished { 0 } else { cap.saturating_sub(self.cost) }
+        if self.finished { 0 } else { cap.saturating_sub(self.cost).saturating_sub(CHUNK_COST) }
     }
 
     pub(super) fn held(&self) -> usize {

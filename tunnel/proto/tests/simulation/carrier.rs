@@ -127,7 +127,7 @@ impl Carrier {
 
     fn check_bounds(&self) -> Result<(), String> {
         let held = self.stream.replay_held();
-        if held > 64 * 1024 + 64 {
+        if held > 64 * 1024 {
             return Err(format!("{held} bytes wait for their acknowledgement"));
         }
         let unread = self.stream.unread();
