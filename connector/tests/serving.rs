@@ -1,0 +1,248 @@
+//! A running connector against a gateway: which lanes it serves, what it refuses, and how it comes back.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod gateway;
+
+use bytes::Bytes;
+use gateway::{Gateway, PATIENCE, open_with};
+use postern_connector::status::{LinkState, Status, machine_now};
+use postern_ids::{ConnectorId, Ended, Refusal};
+use postern_token::{Alg, SigningKey};
+use postern_tunnel_io::{OpenError, Opened};
+use std::{net::SocketAddr, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+/// A listener that tests may see reached, with the line that admits it.
+async fn target() -> (TcpListener, SocketAddr, Vec<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address, vec![address.to_string()])
+}
+
+fn refusal(opened: Result<Opened, OpenError>) -> (Refusal, String) {
+    match opened {
+        Err(OpenError::Refused { code, detail }) => {
+            (Refusal::from_code(code).unwrap(), String::from_utf8(detail.to_vec()).unwrap())
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// Nothing has come to the target, and nothing is on its way: one connection of our own is the first that it sees.
+async fn assert_untouched(target: &TcpListener) {
+    let ours = tokio::net::TcpStream::connect(target.local_addr().unwrap()).await.unwrap();
+    let (_, peer) = target.accept().await.unwrap();
+    assert_eq!(peer, ours.local_addr().unwrap(), "the target saw a connection that it must not see");
+}
+
+#[tokio::test]
+async fn a_granted_target_is_reached_and_half_close_is_kept() {
+    let (target, address, allow) = target().await;
+    let (gateway, running) = Gateway::with_connector(&allow).await;
+    let dialed = gateway.accept().await;
+    let server = tokio::spawn(async move {
+        let (mut tcp, _) = target.accept().await.unwrap();
+        let mut request = Vec::new();
+        tcp.read_to_end(&mut request).await.unwrap();
+        tcp.write_all(&request.to_ascii_uppercase()).await.unwrap();
+    });
+    let Opened { mut lane, .. } = gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
+    lane.write_all(b"after the end of the request ").await.unwrap();
+    lane.write_all(b"comes the answer").await.unwrap();
+    lane.shutdown().await.unwrap();
+    let mut answer = String::new();
+    lane.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(answer, "AFTER THE END OF THE REQUEST COMES THE ANSWER");
+    server.await.unwrap();
+    let status = running.until(|status| status.sessions_total == 1 && status.sessions_live == 0).await;
+    assert!(status.is_up());
+}
+
+#[tokio::test]
+async fn t13_a_target_outside_the_allow_list_is_refused_and_the_line_is_named() {
+    let (target, address, _) = target().await;
+    let (gateway, running) = Gateway::with_connector(&["0.0.0.0/0:*".to_owned()]).await;
+    let dialed = gateway.accept().await;
+    let (refused, detail) = refusal(gateway.open(&dialed.link, &gateway.claims(address)).await);
+    assert_eq!(refused, Refusal::TargetNotAllowed);
+    assert!(detail.contains("loopback") && detail.ends_with(&address.to_string()), "{detail}");
+    assert_untouched(&target).await;
+    let status = running.until(|status| status.refused_total == 1).await;
+    assert!(status.last_refusal.unwrap().reason.contains("loopback"), "the refusal is told locally as well");
+}
+
+#[tokio::test]
+async fn t11_only_a_current_grant_for_this_connector_by_a_pinned_key_is_served() {
+    let (target, address, allow) = target().await;
+    let (gateway, _running) = Gateway::with_connector(&allow).await;
+    let dialed = gateway.accept().await;
+    let good = gateway.claims(address);
+    let stranger = SigningKey::generate(Alg::EdDsa).unwrap();
+    let (refused, _) = refusal(open_with(&dialed.link, &good, &stranger).await);
+    assert_eq!(refused, Refusal::GrantRefused, "a key that is not pinned");
+    let long_ago = gateway.now.minus(Duration::from_secs(600));
+    let mut other_connector = good.clone();
+    other_connector.aud = ConnectorId::mint(gateway.now, [9; 10]);
+    let mut other_issuer = good.clone();
+    other_issuer.iss = "https://evil.example".to_owned();
+    let mut expired = good.clone();
+    (expired.iat, expired.nbf, expired.exp) = (long_ago, long_ago, long_ago.plus(Duration::from_secs(60)));
+    for claims in [other_connector, other_issuer, expired] {
+        let (refused, _) = refusal(gateway.open(&dialed.link, &claims).await);
+        assert_eq!(refused, Refusal::GrantRefused, "{claims:?}");
+    }
+    for garbage in [&b""[..], b"not a token", &[0xff; 64]] {
+        let metadata = Bytes::copy_from_slice(garbage);
+        let opened = dialed.link.open(postern_tunnel_io::Open { metadata, ..Default::default() }).await;
+        assert_eq!(refusal(opened).0, Refusal::GrantRefused);
+    }
+    assert_untouched(&target).await;
+}
+
+#[tokio::test]
+async fn f34_a_machine_clock_that_is_years_off_neither_stops_the_link_nor_stays_hidden() {
+    let (target, address, allow) = target().await;
+    let in_three_years = machine_now().plus(Duration::from_secs(3 * 365 * 86_400));
+    let (gateway, running) = Gateway::at(in_three_years, &allow).await;
+    let dialed = gateway.accept().await;
+    gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
+    target.accept().await.unwrap();
+    let status = running.until(|status| status.clock_ahead_ms.is_some()).await;
+    let warning = status.clock_warning().unwrap();
+    assert!(warning.starts_with("this machine's clock is 109"), "{warning}");
+    assert!(warning.ends_with("behind the gateway's"), "{warning}");
+}
+
+#[tokio::test]
+async fn a_killed_session_closes_its_target_and_no_other() {
+    let (target, address, allow) = target().await;
+    let (gateway, _running) = Gateway::with_connector(&allow).await;
+    let dialed = gateway.accept().await;
+    let (doomed, spared) = (gateway.claims(address), gateway.claims(address));
+    let _first = gateway.open(&dialed.link, &doomed).await.unwrap();
+    let (mut doomed_tcp, _) = target.accept().await.unwrap();
+    let mut second = gateway.open(&dialed.link, &spared).await.unwrap();
+    let (mut spared_tcp, _) = target.accept().await.unwrap();
+    dialed.link.kill(doomed.session, Ended::Revoked.code());
+    let closed = tokio::time::timeout(PATIENCE, doomed_tcp.read(&mut [0; 1])).await.unwrap();
+    assert!(matches!(closed, Ok(0) | Err(_)));
+    second.lane.write_all(b"x").await.unwrap();
+    assert_eq!(spared_tcp.read_u8().await.unwrap(), b'x');
+}
+
+#[tokio::test]
+async fn f19_a_target_that_is_not_there_is_an_answer_and_not_a_hang() {
+    let (listener, address, allow) = target().await;
+    drop(listener);
+    let (gateway, _running) = Gateway::with_connector(&allow).await;
+    let dialed = gateway.accept().await;
+    let (refused, detail) = refusal(gateway.open(&dialed.link, &gateway.claims(address)).await);
+    assert_eq!(refused, Refusal::TargetUnreachable);
+    assert!(detail.contains(&address.to_string()), "{detail}");
+}
+
+#[tokio::test]
+async fn f4_a_lost_link_comes_back_within_a_second_as_the_same_instance() {
+    let (_target, _, allow) = target().await;
+    let (gateway, running) = Gateway::with_connector(&allow).await;
+    let first = gateway.accept().await;
+    running.until(|status| status.is_up()).await;
+    first.link.close(1012, "restarting");
+    let lost = std::time::Instant::now();
+    let second = gateway.accept().await;
+    assert!(lost.elapsed() < Duration::from_secs(1), "{:?}", lost.elapsed());
+    assert_eq!((first.instance, first.slot), (second.instance, second.slot));
+    let failed = |status: &Status| status.links.first().is_some_and(|link| link.last_failure.is_some());
+    let status = running.until(|status| status.is_up() && failed(status)).await;
+    let failure = status.links.first().unwrap().last_failure.clone().unwrap();
+    assert!(failure.reason.contains("restarting"), "{}", failure.reason);
+}
+
+#[tokio::test]
+async fn a_gateway_that_leaves_keeps_its_sessions_while_a_new_link_is_dialed() {
+    let (target, address, allow) = target().await;
+    let (gateway, _running) = Gateway::with_connector(&allow).await;
+    let first = gateway.accept().await;
+    let mut session = gateway.open(&first.link, &gateway.claims(address)).await.unwrap();
+    let (mut tcp, _) = target.accept().await.unwrap();
+    first.link.go_away(1012, "the gateway is restarting");
+    let second = gateway.accept().await;
+    session.lane.write_all(b"still here").await.unwrap();
+    let mut heard = [0; 10];
+    tcp.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"still here");
+    gateway.open(&second.link, &gateway.claims(address)).await.unwrap();
+}
+
+#[tokio::test]
+async fn final_refusals_stop_the_connector_with_the_reason() {
+    for code in ["connector_revoked", "connector_unknown"] {
+        let (gateway, running) = Gateway::with_connector(&[]).await;
+        let problem = format!(
+            r#"{{"type":"about:blank","title":"t","status":403,"code":"{code}","detail":"told by the gateway","next":""}}"#
+        );
+        gateway.refuse("403 Forbidden", &problem).await;
+        let state_dir = running.state_dir();
+        let ended = running.ended().await.unwrap_err();
+        assert!(ended.reason.contains("told by the gateway"), "{ended}");
+        drop(state_dir);
+    }
+    for code in [4403, 4410, 4411, 4412] {
+        let (gateway, running) = Gateway::with_connector(&[]).await;
+        let dialed = gateway.accept().await;
+        running.until(|status| status.is_up()).await;
+        dialed.link.close(code, "over");
+        assert!(running.ended().await.unwrap_err().reason.contains("over"), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_gateway_is_asked_again() {
+    let (gateway, running) = Gateway::with_connector(&[]).await;
+    gateway.refuse("503 Service Unavailable", "{}").await;
+    gateway.accept().await;
+    let status = running.until(|status| status.is_up()).await;
+    assert!(status.links.first().unwrap().last_failure.is_some());
+}
+
+#[tokio::test]
+async fn an_order_to_stop_lets_sessions_run_out() {
+    let (target, address, allow) = target().await;
+    let (gateway, running) = Gateway::with_connector(&allow).await;
+    let mut dialed = gateway.accept().await;
+    let mut session = gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
+    let (mut tcp, _) = target.accept().await.unwrap();
+    running.orders.stop.cancel();
+    let event = tokio::time::timeout(PATIENCE, dialed.incoming.next()).await.unwrap();
+    assert!(matches!(event, Some(postern_tunnel_io::Event::GoAway { code: 1001, .. })), "{event:?}");
+    session.lane.write_all(b"last words").await.unwrap();
+    session.lane.shutdown().await.unwrap();
+    let mut heard = String::new();
+    tcp.read_to_string(&mut heard).await.unwrap();
+    assert_eq!(heard, "last words");
+    drop(tcp);
+    assert_eq!(session.lane.read(&mut [0; 1]).await.unwrap(), 0);
+    let path = running.state_dir().join("status.json");
+    let (dir, task) = (running.dir, running.task);
+    tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap().unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let status: Status = serde_json::from_str(&text).unwrap();
+    assert!(status.links.iter().all(|link| link.state == LinkState::Stopped));
+    drop(dir);
+}
+
+#[tokio::test]
+async fn an_order_to_stop_at_once_ends_sessions() {
+    let (target, address, allow) = target().await;
+    let (gateway, running) = Gateway::with_connector(&allow).await;
+    let dialed = gateway.accept().await;
+    let _session = gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
+    let (mut tcp, _) = target.accept().await.unwrap();
+    running.orders.stop.cancel();
+    running.orders.stop_now.cancel();
+    running.ended().await.unwrap();
+    assert!(matches!(tcp.read(&mut [0; 1]).await, Ok(0) | Err(_)));
+}
