@@ -45,6 +45,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Places for events that an empty queue keeps; more go back to the allocator.
+const EVENTS_KEPT: usize = 256;
+
 /// The machine of one link.
 #[derive(Debug)]
 pub struct Link {
@@ -172,7 +175,11 @@ impl Link {
 
     /// The next news. Drain it after every `handle_message`: the queue is bounded by what one message can cause.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if self.events.is_empty() && self.events.capacity() > EVENTS_KEPT {
+            self.events = VecDeque::new();
+        }
+        event
     }
 
     /// When `handle_timeout` is to be called next.

@@ -8,46 +8,44 @@ const CHUNK_MIN: usize = 4 * 1024;
 const CHUNK_MAX: usize = 64 * 1024;
 /// Before anything was measured: small enough for a slow link, large enough not to slow a fast one for long.
 const CHUNK_START: usize = 32 * 1024;
-/// A sample is complete after this much time or this many bytes.
+/// A sample is complete after this much time of writing or this many bytes.
 const SAMPLE_TIME: Duration = Duration::from_millis(10);
-const SAMPLE_BYTES: u64 = 256 * 1024;
+const SAMPLE_BYTES: u64 = 128 * 1024;
 
-/// A moving average of the transmit rate while there was always something to send.
+/// A moving average of how fast the transport takes what it is given. Time without a message in the transport does not
+/// count, so that a source that pauses often does not make the link look slow.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
     /// Bytes per second; `None` before the first sample.
     per_second: Option<u64>,
-    since: Option<Instant>,
+    /// The message that the transport has: since when.
+    writing: Option<Instant>,
     bytes: u64,
+    busy: Duration,
 }
 
 impl Rate {
     /// A message of `bytes` is handed to the transport.
     pub(super) fn start(&mut self, bytes: usize, now: Instant) {
-        self.since.get_or_insert(now);
+        self.writing = Some(now);
         self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
     /// The transport took all of it.
     pub(super) fn flushed(&mut self, now: Instant) {
-        let Some(since) = self.since else { return };
-        let took = now.saturating_duration_since(since);
-        if took < SAMPLE_TIME && self.bytes < SAMPLE_BYTES {
+        let Some(since) = self.writing.take() else { return };
+        self.busy += now.saturating_duration_since(since);
+        if self.busy < SAMPLE_TIME && self.bytes < SAMPLE_BYTES {
             return;
         }
-        let micros = took.as_micros().max(1);
+        let micros = self.busy.as_micros().max(1);
         let sample =
             u64::try_from(u128::from(self.bytes).saturating_mul(1_000_000) / micros).unwrap_or(u64::MAX);
         // A quarter of the new value: a burst into an empty socket buffer moves it a little, a slow link moves it soon.
         self.per_second = Some(
             self.per_second.map_or(sample, |old| (old / 4).saturating_mul(3).saturating_add(sample / 4)),
         );
-        (self.since, self.bytes) = (Some(now), 0);
-    }
-
-    /// There is nothing to send: the time until there is must not count.
-    pub(super) fn idle(&mut self) {
-        (self.since, self.bytes) = (None, 0);
+        (self.bytes, self.busy) = (0, Duration::ZERO);
     }
 
     /// Bytes of one bulk chunk.

@@ -31,7 +31,6 @@ impl Link {
             self.pulse.writing(now);
             return Outcome::Message;
         }
-        self.rate.idle();
         match &self.ended {
             Some(end) if self.close_due => {
                 self.close_due = false;
