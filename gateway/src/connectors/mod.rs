@@ -110,6 +110,13 @@ impl Connectors {
         }
     }
 
+    /// Closes every link.
+    pub fn close(&self, code: u16, reason: &str) {
+        for link in self.registry.links() {
+            link.close(code, reason);
+        }
+    }
+
     /// The connectors that have a link here.
     pub fn online(&self) -> Vec<ConnectorId> {
         self.registry.online().into_iter().map(|(id, _)| id).collect()

@@ -31,6 +31,7 @@ impl Node {
             tracing::warn!(sessions = left, "sessions did not finish in time and were ended");
         }
         self.wait_until_recorded().await;
+        self.close_links().await;
         let all_gone = self.lifecycle.kill(LAST_CALL).await;
         self.present.journal.close();
         tracing::info!("stopped");
@@ -47,6 +48,19 @@ impl Node {
     async fn wait_until_empty(&self, patience: Duration) {
         let until = Instant::now() + patience;
         while !self.present.live.is_empty() && Instant::now() < until {
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Says good-bye on every link, so that peers know at once and why.
+    async fn close_links(&self) {
+        let (code, reason) = (Ended::GatewayStopped.code(), "the gateway has stopped");
+        self.present.connectors.close(code, reason);
+        self.clients.close(code, reason);
+        let until = Instant::now() + LAST_CALL;
+        while !(self.clients.is_empty() && self.present.connectors.online().is_empty())
+            && Instant::now() < until
+        {
             sleep(LOOK).await;
         }
     }

@@ -144,6 +144,7 @@ async fn a_drained_gateway_refuses_new_sessions_lets_old_ones_finish_and_records
     node.begin_stop();
     assert!(open(&link, "db-1").await.is_err());
     assert!(node.stop().await);
+    assert_eq!(link.closed().await.code, Ended::GatewayStopped.code());
     let scene = Scene { node: Scene::node_in(&dir, &[]).await, dir };
     ended(&scene, Ended::GatewayStopped).await;
 }

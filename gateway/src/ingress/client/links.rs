@@ -50,10 +50,25 @@ impl ClientLinks {
         }
     }
 
+    /// Closes every link.
+    pub fn close(&self, code: u16, reason: &str) {
+        for link in self.all() {
+            link.close(code, reason);
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn all(&self) -> Vec<Link> {
+        self.lock().values().map(|(link, _)| link.clone()).collect()
+    }
+
     /// Tells every client to open its next lanes elsewhere.
     pub fn go_away(&self, code: u16, hint: &str) {
-        let links: Vec<Link> = self.lock().values().map(|(link, _)| link.clone()).collect();
-        for link in links {
+        for link in self.all() {
             link.go_away(code, hint);
         }
     }
