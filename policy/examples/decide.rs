@@ -1,4 +1,5 @@
 //! Prints how long decisions take on the data set, and how long a revocation needs to look at every live session.
+#![expect(clippy::disallowed_methods, reason = "measuring time is what it is for")]
 
 use postern_ids::{SessionId, Timestamp};
 use postern_policy::{
@@ -34,19 +35,30 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let snapshot = Arc::new(Snapshot::build(data.source.clone())?);
     println!("{:<38} {:.1?}", "snapshot, first", begun.elapsed());
 
-    let (mut allowed, mut denied) = (Vec::new(), Vec::new());
-    for n in 0..20_000 {
-        let request = data.request(n);
-        let begun = Instant::now();
-        let answer = decide(&request, &snapshot, Staleness::FRESH, data.now);
-        let took = begun.elapsed();
-        if answer.is_ok() { allowed.push(took) } else { denied.push(took) }
-    }
-    report("decide, all", allowed.iter().chain(&denied).copied().collect());
-    report("decide, allowed", allowed);
-    report("decide, denied", denied);
+    decisions(&data, &snapshot);
     records(&data, &snapshot);
     live(&data, &snapshot)
+}
+
+/// Each request is decided five times and the fastest counts: what is measured is the decision, not who else wants the CPU.
+fn decisions(data: &Dataset, snapshot: &Snapshot) {
+    let (mut allowed, mut denied, mut first) = (Vec::new(), Vec::new(), Vec::new());
+    for n in 0..20_000 {
+        let request = data.request(n);
+        let time = || {
+            let begun = Instant::now();
+            let answer = decide(&request, snapshot, Staleness::FRESH, data.now);
+            (begun.elapsed(), answer.is_ok())
+        };
+        let runs = [time(), time(), time(), time(), time()];
+        first.push(runs[0].0);
+        let (took, is_allowed) = runs.into_iter().min().unwrap_or_default();
+        if is_allowed { allowed.push(took) } else { denied.push(took) }
+    }
+    report("decide, as it comes", first);
+    report("decide, undisturbed", allowed.iter().chain(&denied).copied().collect());
+    report("decide, undisturbed, allowed", allowed);
+    report("decide, undisturbed, denied", denied);
 }
 
 fn records(data: &Dataset, snapshot: &Snapshot) {

@@ -4,7 +4,7 @@
 use crate::{
     deny::DenyReason,
     judge::credential_standing,
-    model::{Credential, Principal},
+    model::{Credential, Principal, PrincipalId},
     rules::schema::{ADMIN, action_uid, gateway_uid, group_uid, principal_uid},
     snapshot::Snapshot,
 };
@@ -159,6 +159,10 @@ pub fn decide_admin(
 ) -> Result<AdminPermit, AdminDeny> {
     let deny = |reason| AdminDeny { request: request.clone(), reason };
     credential_standing(request.principal.id, &request.credential, snapshot, now).map_err(deny)?;
+    // Nobody in particular administers nothing; the schema does not even know how to ask.
+    if request.principal.id == PrincipalId::Anonymous {
+        return Err(deny(DenyReason::NoRule));
+    }
     match evaluate(request, snapshot) {
         Some(true) => Ok(AdminPermit { request: request.clone(), revision: snapshot.revision() }),
         Some(false) => Err(deny(DenyReason::NoRule)),

@@ -200,14 +200,18 @@ impl<H> LiveTable<H> {
         let Some(newest) = newest.filter(|newest| newest.revision >= request.principal.revision) else {
             return deny(request, DenyReason::PrincipalChanged);
         };
-        let request = Request { principal: newest.clone(), ..request };
         loop {
             let seen = self.shard(session).change(session, |entry| {
                 entry.replace_principal(newest);
-                (entry.version, entry.stands(snapshot, *staleness, now))
+                let stands = entry.stands(snapshot, *staleness, now);
+                (entry.version, stands, entry.request.principal.clone())
             });
             // Cut, or ended by an administrator, before it began.
-            let Some((version, stands)) = seen else { return deny(request, DenyReason::PrincipalChanged) };
+            let Some((version, stands, principal)) = seen else {
+                return deny(request, DenyReason::PrincipalChanged);
+            };
+            // The entry's principal, which may be newer still than the one that was read.
+            let request = Request { principal, ..request.clone() };
             if stands {
                 return match standing(&request, snapshot, now) {
                     Ok(_) => Ok(permit),

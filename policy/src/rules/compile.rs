@@ -30,6 +30,7 @@ pub(crate) struct Compiled {
 impl Compiled {
     /// Compiles everything that `earlier` does not have already.
     pub(crate) fn new(source: Arc<Rules>, earlier: Option<&Self>) -> Result<Self, SnapshotError> {
+        within_rules_max(&source)?;
         let calendar = Calendar::new(&source.windows)?;
         let names = Names::new(&source)?;
         let mut by_source = HashMap::new();
@@ -43,7 +44,6 @@ impl Compiled {
             };
             names.check(&made, "policy")?;
             rules.extend(made.iter().cloned());
-            within_rules_max(rules.len())?;
             by_source.insert(id, made);
         }
         for grant in &source.grants {
@@ -54,7 +54,6 @@ impl Compiled {
             };
             names.check(&made, "grant")?;
             rules.extend(made.iter().cloned());
-            within_rules_max(rules.len())?;
             by_source.insert(id, made);
         }
         let index = Index::new(rules, &calendar, &source.thresholds)?;
@@ -62,7 +61,10 @@ impl Compiled {
     }
 }
 
-fn within_rules_max(count: usize) -> Result<(), SnapshotError> {
+/// Counted before anything is compiled: a grant makes one rule for each of its subjects.
+fn within_rules_max(source: &Rules) -> Result<(), SnapshotError> {
+    let subjects: usize = source.grants.iter().map(|grant| grant.subjects.len()).sum();
+    let count = source.policies.len() + subjects;
     if count > RULES_MAX {
         return Err(SnapshotError::TooMany { what: "rules".to_owned(), count, max: RULES_MAX });
     }

@@ -4,7 +4,7 @@ use crate::model::{ActionKind, Conditions, Grant, Selector, Subject};
 use std::{collections::BTreeSet, fmt::Write};
 
 /// Cedar's spelling of a string: nothing inside it can end it.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

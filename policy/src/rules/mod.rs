@@ -14,6 +14,7 @@ mod walk;
 pub use check::check_policy;
 pub(crate) use compile::Compiled;
 pub use fault::{Position, RuleFault};
+pub use grant_text::quoted;
 pub(crate) use index::Leaf;
 pub(crate) use rule::{Conditions, Rule, Scope};
 pub use schema::{ADMIN_SCHEMA, SCHEMA};

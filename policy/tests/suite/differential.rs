@@ -1,0 +1,353 @@
+//! The index and the slices change nothing: a full scan over all entities and all rules gives the same answer.
+
+use crate::world::*;
+use cedar_policy::{
+    Authorizer, Context, Decision, Effect, Entities, Entity, EntityUid, Policy, PolicyId as CedarId,
+    PolicySet, RestrictedExpression, Schema,
+};
+use postern_ids::{GroupId, Name, PolicyId, ResourceId, SiteId, UserId};
+use postern_policy::{
+    Action, Asked, Request, SCHEMA,
+    dataset::Dataset,
+    model::{Group, Outage, PolicyText, Principal, PrincipalId, Resource, ResourceKind, Site},
+};
+use proptest::{prelude::*, sample::select};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+const GROUPS: u8 = 6;
+const USERS: u8 = 3;
+const RESOURCES: u8 = 4;
+const SITES: u8 = 2;
+
+fn group(n: u8) -> GroupId {
+    GroupId::from_bytes([n; 16])
+}
+
+fn uid(text: String) -> EntityUid {
+    text.parse().unwrap()
+}
+
+fn policy_text() -> impl Strategy<Value = String> {
+    let principal = prop_oneof![
+        Just("principal is User".to_owned()),
+        Just("principal is ServiceAccount".to_owned()),
+        (0..USERS).prop_map(|n| format!("principal == User::\"{}\"", UserId::from_bytes([n; 16]))),
+        (0..GROUPS).prop_map(|n| format!("principal in Group::\"{}\"", group(n))),
+        (0..GROUPS).prop_map(|n| format!("principal is User in Group::\"{}\"", group(n))),
+        Just("principal == ServiceAccount::\"".to_owned() + &ROBOT.to_string() + "\""),
+    ];
+    let action = select(vec![
+        "action == Action::\"connect\"",
+        "action in [Action::\"connect\", Action::\"http\"]",
+        "action == Action::\"http\"",
+    ]);
+    let resource = prop_oneof![
+        Just("resource".to_owned()),
+        Just("resource is Resource".to_owned()),
+        (0..RESOURCES).prop_map(|n| format!("resource == Resource::\"{}\"", ResourceId::from_bytes([n; 16]))),
+        (0..SITES).prop_map(|n| format!("resource in Site::\"{}\"", SiteId::from_bytes([n; 16]))),
+        (0..SITES).prop_map(|n| format!("resource is Resource in Site::\"{}\"", SiteId::from_bytes([n; 16]))),
+    ];
+    let condition = prop_oneof![
+        Just(String::new()),
+        Just("when { resource.hasTag(\"env\") && resource.getTag(\"env\") == \"prod\" }".to_owned()),
+        Just("unless { resource.hasTag(\"team\") }".to_owned()),
+        Just("when { context.windows.contains(\"office-hours\") }".to_owned()),
+        Just(
+            "when { context.windows.contains(\"night\") || context.sign_in_within.contains(\"8h\") }"
+                .to_owned()
+        ),
+        Just("when { 9223372036854775807 + 1 == 0 }".to_owned()),
+        Just("when { resource.hasTag(\"env\") && 9223372036854775807 + 1 == 0 }".to_owned()),
+        Just("when { context.source.isInRange(ip(\"10.0.0.0/8\")) }".to_owned()),
+        (0..GROUPS).prop_map(|n| format!("when {{ principal in Group::\"{}\" }}", group(n))),
+        (0..GROUPS).prop_map(|n| format!("unless {{ principal in [Group::\"{}\"] }}", group(n))),
+        (0..SITES).prop_map(|n| format!("when {{ resource in Site::\"{}\" }}", SiteId::from_bytes([n; 16]))),
+    ];
+    (select(vec!["permit", "permit", "forbid"]), principal, action, resource, condition, any::<bool>())
+        .prop_map(|(effect, principal, action, resource, condition, unscoped)| {
+            let principal = if unscoped && effect == "forbid" { "principal".to_owned() } else { principal };
+            format!("{effect} ({principal}, {action}, {resource}) {condition};")
+        })
+}
+
+fn any_world() -> impl Strategy<Value = World> {
+    let parents = prop::collection::vec(prop::collection::vec(0..GROUPS, 0..3), usize::from(GROUPS));
+    let resources = prop::collection::vec(
+        (0..SITES, any::<bool>(), any::<bool>(), any::<bool>()),
+        usize::from(RESOURCES),
+    );
+    let policies = prop::collection::vec(policy_text(), 0..12);
+    (parents, resources, policies).prop_map(|(parents, resources, policies)| {
+        let mut world = world();
+        let named = |kind: &str, n: usize| format!("{kind}-{n}").parse::<Name>().unwrap();
+        world.places.groups = parents
+            .iter()
+            .zip(0u8..)
+            .map(|(above, n)| {
+                let parents = above.iter().copied().map(group).collect();
+                Arc::new(Group { id: group(n), name: named("group", n.into()), parents })
+            })
+            .collect();
+        world.places.sites = (0..SITES)
+            .map(|n| Arc::new(Site { id: SiteId::from_bytes([n; 16]), name: named("site", n.into()) }))
+            .collect();
+        world.places.resources = resources
+            .iter()
+            .zip(0u8..)
+            .map(|(&(site, prod, team, web), n)| {
+                let mut labels = HashMap::new();
+                labels.insert("env", if prod { "prod" } else { "dev" });
+                if team {
+                    labels.insert("team", "core");
+                }
+                Arc::new(Resource {
+                    id: ResourceId::from_bytes([n; 16]),
+                    name: named("resource", n.into()),
+                    site: SiteId::from_bytes([site; 16]),
+                    kind: if web { ResourceKind::Http } else { ResourceKind::Ssh },
+                    target: "h:1".parse().unwrap(),
+                    labels: labels.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect(),
+                    host_keys: Vec::new(),
+                })
+            })
+            .collect();
+        for text in policies {
+            world = world.policy(&text);
+        }
+        world
+    })
+}
+
+fn any_request() -> impl Strategy<Value = Request> {
+    let who = prop_oneof![(0..USERS).prop_map(Some), Just(None)];
+    let groups = prop::collection::vec(0..GROUPS, 0..4);
+    (who, groups, 0..RESOURCES, any::<bool>(), select(vec![[10, 0, 0, 7], [192, 0, 2, 1]])).prop_map(
+        |(who, groups, resource, web, source)| {
+            let id = who.map_or(PrincipalId::ServiceAccount(ROBOT), |n| {
+                PrincipalId::User(UserId::from_bytes([n; 16]))
+            });
+            let groups = groups.into_iter().map(group).collect();
+            let principal = Arc::new(Principal { id, name: "p".into(), groups, revision: 1 });
+            Request {
+                resource: Asked::Id(ResourceId::from_bytes([resource; 16])),
+                action: if web { http("GET", "/") } else { Action::Connect },
+                source: source.into(),
+                ..asks(&principal)
+            }
+        },
+    )
+}
+
+/// Everything above a set of groups, by walking until nothing is added.
+fn above(groups: &[GroupId], all: &[Arc<Group>]) -> BTreeSet<GroupId> {
+    let mut found: BTreeSet<GroupId> =
+        groups.iter().copied().filter(|id| all.iter().any(|g| g.id == *id)).collect();
+    loop {
+        let more: BTreeSet<GroupId> = all
+            .iter()
+            .filter(|group| found.contains(&group.id))
+            .flat_map(|group| group.parents.clone())
+            .collect();
+        let before = found.len();
+        found.extend(more.into_iter().filter(|id| all.iter().any(|g| g.id == *id)));
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+fn all_entities(world: &World, request: &Request, schema: &Schema) -> Entities {
+    let group_uids = |ids: BTreeSet<GroupId>| {
+        ids.into_iter().map(|id| uid(format!("Group::\"{id}\""))).collect::<HashSet<_>>()
+    };
+    let mut entities = vec![Entity::new_no_attrs(
+        principal_uid(request),
+        group_uids(above(&request.principal.groups, &world.places.groups)),
+    )];
+    for group in &world.places.groups {
+        let mut parents = group_uids(above(&group.parents, &world.places.groups));
+        let own = uid(format!("Group::\"{}\"", group.id));
+        parents.remove(&own);
+        // Cedar accepts no cycles: the closure is already in the parents of the principal, so groups need none here.
+        let _ = parents;
+        entities.push(Entity::new_no_attrs(own, HashSet::new()));
+    }
+    entities.extend(
+        world.places.sites.iter().map(|site| Entity::with_uid(uid(format!("Site::\"{}\"", site.id)))),
+    );
+    for resource in &world.places.resources {
+        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        let kind = RestrictedExpression::new_entity_uid(uid(format!("Kind::\"{}\"", resource.kind.label())));
+        let tags = resource.labels.iter().map(|(k, v)| (k.to_string(), text(v.as_str())));
+        let site = uid(format!("Site::\"{}\"", resource.site));
+        let own = uid(format!("Resource::\"{}\"", resource.id));
+        entities.push(Entity::new_with_tags(own, [("kind".to_owned(), kind)], [site], tags).unwrap());
+    }
+    Entities::from_entities(entities, Some(schema)).unwrap()
+}
+
+fn principal_uid(request: &Request) -> EntityUid {
+    let kind = if matches!(request.principal.id, PrincipalId::User(_)) { "User" } else { "ServiceAccount" };
+    uid(format!("{kind}::\"{}\"", request.principal.id))
+}
+
+/// Whether a full scan allows it, and which permits it finds satisfied.
+fn full_scan(world: &World, request: &Request) -> (bool, BTreeSet<String>) {
+    let (schema, _) = Schema::from_cedarschema_str(SCHEMA).unwrap();
+    let entities = all_entities(world, request, &schema);
+    let Asked::Id(resource) = request.resource else { panic!("asked by id") };
+    let mut context = serde_json::json!({
+        "source": { "__extn": { "fn": "ip", "arg": request.source.to_string() } },
+        "windows": ["office-hours"],
+        "sign_in_within": [],
+        "mfa_within": [],
+    });
+    if matches!(request.principal.id, PrincipalId::User(_)) {
+        context["sign_in_within"] = serde_json::json!(["8h"]);
+        context["mfa_within"] = serde_json::json!(["8h", "15m"]);
+        context["idp"] = "local".into();
+    }
+    if let Action::Http(http) = &request.action {
+        context["method"] = http.method.as_ref().into();
+        context["path"] = http.path.as_ref().into();
+        if world.places.resources.iter().any(|r| r.id == resource && r.kind != ResourceKind::Http) {
+            return (false, BTreeSet::new());
+        }
+    }
+    let action = uid(format!("Action::\"{}\"", request.action.kind().label()));
+    let context = Context::from_json_value(context, Some((&schema, &action))).unwrap();
+    let question = cedar_policy::Request::new(
+        principal_uid(request),
+        action,
+        uid(format!("Resource::\"{resource}\"")),
+        context,
+        Some(&schema),
+    )
+    .unwrap();
+    let policies: Vec<Policy> = world
+        .rules
+        .policies
+        .iter()
+        .map(|p| Policy::parse(Some(CedarId::new(p.id.to_string())), &p.text).unwrap())
+        .collect();
+    let set = PolicySet::from_policies(policies).unwrap();
+    let answer = Authorizer::new().is_authorized(&question, &set, &entities);
+    let errored_forbid = answer.diagnostics().errors().any(|error| {
+        let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
+        set.policy(error.policy_id()).unwrap().effect() == Effect::Forbid
+    });
+    let allowed = answer.decision() == Decision::Allow && !errored_forbid;
+    let reasons = answer.diagnostics().reason().map(ToString::to_string).collect();
+    (allowed, if allowed { reasons } else { BTreeSet::new() })
+}
+
+fn sliced(world: &World, request: &Request) -> (bool, BTreeSet<String>) {
+    match world.decide(request) {
+        Ok(permit) => (true, permit.record().determining.iter().map(|rule| rule.id.to_string()).collect()),
+        Err(_) => (false, BTreeSet::new()),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn sliced_evaluation_equals_a_full_scan(world in any_world(), requests in prop::collection::vec(any_request(), 6)) {
+        for request in requests {
+            prop_assert_eq!(sliced(&world, &request), full_scan(&world, &request));
+        }
+    }
+
+    /// D3: whatever is asked of whatever world without permits, the answer is no.
+    #[test]
+    fn without_permits_everything_is_denied(mut world in any_world(), request in any_request()) {
+        world.rules.policies.retain(|policy| policy.text.starts_with("forbid"));
+        prop_assert!(world.decide(&request).is_err());
+    }
+
+    /// Adding a forbid never allows more; adding a permit never allows less.
+    #[test]
+    fn forbids_only_take_and_permits_only_give(world in any_world(), text in policy_text(), request in any_request()) {
+        let before = world.decide(&request).is_ok();
+        let after = world.policy(&text).decide(&request).is_ok();
+        let (more, less) = (after && !before, before && !after);
+        prop_assert!(!(text.starts_with("forbid") && more));
+        prop_assert!(!(text.starts_with("permit") && less));
+    }
+
+    /// No answer without a record that says why.
+    #[test]
+    fn every_denial_with_rules_can_be_explained(world in any_world(), request in any_request()) {
+        if let Err(deny) = world.decide(&request) {
+            let record = deny.record();
+            let has_permits = world.rules.policies.iter().any(|policy| policy.text.starts_with("permit"));
+            prop_assert!(!record.near.is_empty() || !record.determining.is_empty() || record.near.len() <= 5 || has_permits);
+            prop_assert!(record.near.iter().all(|miss| !miss.failed.is_empty()));
+        }
+    }
+}
+
+#[test]
+fn sliced_evaluation_equals_a_full_scan_on_the_data_set() {
+    let data = Dataset::new(3);
+    let rules = &data.source.rules;
+    let mut policies = rules.policies.clone();
+    for grant in &rules.grants {
+        let text = grant.to_cedar();
+        policies.push(PolicyText {
+            id: PolicyId::from_bytes(grant.id.to_bytes()),
+            name: grant.name.clone(),
+            text,
+            outage: Outage::Standard,
+        });
+    }
+    let snapshot = postern_policy::Snapshot::build(data.source.clone()).unwrap();
+    let set = PolicySet::from_policies(
+        policies.iter().map(|p| Policy::parse(Some(CedarId::new(p.id.to_string())), &p.text).unwrap()),
+    )
+    .unwrap();
+    let mut allowed = 0;
+    for n in 0..60 {
+        let request = data.request(n);
+        let expected = scan_data_set(&data, &request, &set);
+        let answer = postern_policy::decide(&request, &snapshot, postern_policy::Staleness::FRESH, data.now);
+        assert_eq!(answer.is_ok(), expected, "request {n}");
+        allowed += usize::from(expected);
+    }
+    assert!((5..=55).contains(&allowed), "{allowed} of 60 allowed");
+}
+
+fn scan_data_set(data: &Dataset, request: &Request, set: &PolicySet) -> bool {
+    let Asked::Id(id) = request.resource else { panic!("asked by id") };
+    let places = &data.source.places;
+    let world = World {
+        revision: 1,
+        rules: (*data.source.rules).clone(),
+        places: postern_policy::Places {
+            resources: places.resources.iter().filter(|r| r.id == id).cloned().collect(),
+            ..(**places).clone()
+        },
+        revoked: (*data.source.revoked).clone(),
+    };
+    let (schema, _) = Schema::from_cedarschema_str(SCHEMA).unwrap();
+    let entities = all_entities(&world, request, &schema);
+    let postern_policy::model::Credential::SignIn(sign_in) = &request.credential else { panic!("signed in") };
+    let young = data.now.since(sign_in.at) < hours(8);
+    let context = serde_json::json!({
+        "source": { "__extn": { "fn": "ip", "arg": request.source.to_string() } },
+        "windows": ["office-hours"],
+        "sign_in_within": if young { vec!["8h"] } else { vec![] },
+        "mfa_within": [],
+        "idp": "local",
+    });
+    let action = uid("Action::\"connect\"".to_owned());
+    let context = Context::from_json_value(context, Some((&schema, &action))).unwrap();
+    let resource = uid(format!("Resource::\"{id}\""));
+    let question =
+        cedar_policy::Request::new(principal_uid(request), action, resource, context, Some(&schema)).unwrap();
+    Authorizer::new().is_authorized(&question, set, &entities).decision() == Decision::Allow
+}

@@ -1,0 +1,15 @@
+//! What the policy room promises, as tests of its public words.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
+
+mod admin;
+mod decisions;
+mod differential;
+mod explain;
+mod grants;
+mod hostile;
+mod live;
+mod outage;
+mod snapshots;
+mod validation;
+mod windows;
+mod world;
