@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod check;
 mod demo;
+mod documents;
 mod machine;
 mod metadata;
 mod modules;

@@ -2,11 +2,12 @@
 
 use crate::metadata::Package;
 use crate::outcome::{Count, Run};
-use crate::{architecture, metadata, modules, supply};
+use crate::{architecture, documents, metadata, modules, supply};
 use anyhow::Result;
 
 /// Runs them, each as a part of its own.
 pub(crate) fn parts(run: &mut Run) {
+    run.part("files that the documents name", || Ok(told(&documents::violations()?)));
     let mut packages = Vec::new();
     let read = run.part("dependency graph", || {
         packages = metadata::read()?;
