@@ -53,14 +53,12 @@ pub(crate) struct ClientArgs {
     certificates: Option<PathBuf>,
     #[arg(long)]
     ca_file: Option<PathBuf>,
-    /// A file with a bearer token.
+    /// A file with a bearer token, or a directory of them: one link for each.
     #[arg(long)]
-    token_file: Option<PathBuf>,
+    token: Option<PathBuf>,
     /// What every Open carries.
     #[arg(long, default_value = "")]
     metadata: String,
-    #[arg(long, default_value_t = 1)]
-    links: usize,
 }
 
 /// The links of connectors; lanes are spread over them in turn.
@@ -196,12 +194,7 @@ async fn serve_lanes(mut incoming: Incoming, target: SocketAddr) {
 }
 
 pub(crate) async fn client(args: ClientArgs) -> Result<()> {
-    let trust = args.trust()?;
-    let token = args.token_file.as_ref().map(std::fs::read_to_string).transpose()?;
-    let mut links = Vec::with_capacity(args.links);
-    for _ in 0..args.links {
-        links.push(dial_gateway(args.gateway.clone(), trust.clone(), token.as_deref()).await?);
-    }
+    let links = args.links().await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     process::ready(listener.local_addr()?);
     let metadata = Bytes::from(args.metadata);
@@ -223,6 +216,28 @@ pub(crate) async fn client(args: ClientArgs) -> Result<()> {
 }
 
 impl ClientArgs {
+    /// One link for each token, or one without.
+    pub(crate) async fn links(&self) -> Result<Vec<(Link, Incoming)>> {
+        let trust = self.trust()?;
+        let mut links = Vec::new();
+        for token in self.tokens()? {
+            links.push(dial_gateway(self.gateway.clone(), trust.clone(), token.as_deref()).await?);
+        }
+        Ok(links)
+    }
+
+    pub(crate) fn metadata(&self) -> Bytes {
+        Bytes::from(self.metadata.clone())
+    }
+
+    fn tokens(&self) -> Result<Vec<Option<String>>> {
+        let Some(path) = &self.token else { return Ok(vec![None]) };
+        if path.is_file() {
+            return Ok(vec![Some(std::fs::read_to_string(path)?)]);
+        }
+        std::fs::read_dir(path)?.map(|file| Ok(Some(std::fs::read_to_string(file?.path())?))).collect()
+    }
+
     fn trust(&self) -> Result<tls::Trust> {
         match (&self.ca_file, &self.certificates) {
             (Some(file), _) => Ok(tls::Trust { ca_files: vec![file.clone()], ..tls::Trust::default() }),
@@ -241,11 +256,7 @@ impl Credentials for Bearer {
 }
 
 /// Dials with a bearer token, if there is one.
-pub(crate) async fn dial_gateway(
-    url: Url,
-    trust: tls::Trust,
-    token: Option<&str>,
-) -> Result<(Link, Incoming)> {
+async fn dial_gateway(url: Url, trust: tls::Trust, token: Option<&str>) -> Result<(Link, Incoming)> {
     let header = token.map(|token| HeaderValue::try_from(format!("Bearer {}", token.trim()))).transpose()?;
     let mut credentials = Bearer(header);
     let config = LinkConfig::default();

@@ -1,11 +1,14 @@
 //! The load generators.
 
 use crate::{
+    lanes,
     stats::Summary,
     target::{self, ECHO, GIVE, HOLD, TAKE},
 };
 use anyhow::{Context, Result};
+use bytes::Bytes;
 use clap::{Subcommand, ValueEnum};
+use postern_tunnel_io::Open;
 use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
@@ -52,6 +55,13 @@ pub(crate) enum Load {
         #[arg(long, default_value_t = 2_000)]
         interval_us: u64,
     },
+    /// Sessions opened and closed as fast as may be, one at a time on each link.
+    Opens {
+        #[command(flatten)]
+        client: lanes::ClientArgs,
+        #[arg(long)]
+        count: usize,
+    },
     /// Connections that do nothing, until a line comes on stdin.
     Idle {
         #[arg(long)]
@@ -85,6 +95,7 @@ impl Load {
             Self::Ping { address, count, interval_us } => {
                 print_json(&ping(address, count, Duration::from_micros(interval_us)).await?)
             }
+            Self::Opens { client, count } => print_json(&opens(&client, count).await?),
             Self::Idle { address, count } => idle(address, count).await,
         }
     }
@@ -191,6 +202,45 @@ async fn ping(address: SocketAddr, count: usize, interval: Duration) -> Result<S
         }
     }
     Ok(Summary::of(micros))
+}
+
+/// What opening sessions took.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Opens {
+    pub(crate) per_second: f64,
+    /// Of one open, in milliseconds.
+    pub(crate) millis: Summary,
+}
+
+async fn opens(client: &lanes::ClientArgs, count: usize) -> Result<Opens> {
+    let links = client.links().await?;
+    let metadata = client.metadata();
+    // Each link once before the clock runs: principals and connections are warm.
+    for (link, _) in &links {
+        link.open(Open { flow: 0, metadata: metadata.clone(), early: Bytes::new() }).await?;
+    }
+    let each = count / links.len().max(1);
+    let begun = Instant::now();
+    let mut running = JoinSet::new();
+    for (link, _) in &links {
+        let (link, metadata) = (link.clone(), metadata.clone());
+        running.spawn(async move {
+            let mut millis = Vec::with_capacity(each);
+            for _ in 0..each {
+                let begun = Instant::now();
+                let opened =
+                    link.open(Open { flow: 0, metadata: metadata.clone(), early: Bytes::new() }).await?;
+                millis.push(begun.elapsed().as_secs_f64() * 1e3);
+                drop(opened);
+            }
+            anyhow::Ok(millis)
+        });
+    }
+    let mut millis = Vec::with_capacity(count);
+    while let Some(done) = running.join_next().await {
+        millis.extend(done??);
+    }
+    Ok(Opens { per_second: millis.len() as f64 / begun.elapsed().as_secs_f64(), millis: Summary::of(millis) })
 }
 
 async fn idle(address: SocketAddr, count: usize) -> Result<()> {

@@ -11,6 +11,7 @@ mod load;
 mod process;
 mod report;
 mod run;
+mod scene;
 mod stack;
 mod stats;
 mod target;

@@ -1,13 +1,7 @@
 //! Roles as child processes, and what the kernel says about them.
 
 use anyhow::{Context, Result, bail};
-use std::{
-    ffi::OsString,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
@@ -45,19 +39,8 @@ impl Role {
     pub(crate) fn start(name: &'static str, args: &[&str]) -> Result<Self> {
         let program = std::env::current_exe()?;
         let args: Vec<OsString> = name.split(' ').chain(args.iter().copied()).map(OsString::from).collect();
-        Self::start_program(name, &program, &args, &[])
-    }
-
-    /// Starts another program.
-    pub(crate) fn start_program(
-        name: &'static str,
-        program: &Path,
-        args: &[OsString],
-        environment: &[(&str, OsString)],
-    ) -> Result<Self> {
-        let mut child = Command::new(program)
+        let mut child = Command::new(&program)
             .args(args)
-            .envs(environment.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -108,15 +91,25 @@ impl Role {
         serde_json::from_str(&line).with_context(|| format!("{} said {line:?}", self.name))
     }
 
-    fn proc(&self, file: &str) -> Result<PathBuf> {
-        let id = self.child.id().with_context(|| format!("{} has ended", self.name))?;
-        Ok(PathBuf::from(format!("/proc/{id}/{file}")))
+    /// What the kernel says about it.
+    pub(crate) fn sample(&self) -> Result<Sample> {
+        Ok(Sample::of(self.child.id().with_context(|| format!("{} has ended", self.name))?))
+    }
+}
+
+/// A process as the kernel counts it.
+#[derive(Debug, Clone)]
+pub(crate) struct Sample(PathBuf);
+
+impl Sample {
+    pub(crate) fn of(pid: u32) -> Self {
+        Self(PathBuf::from(format!("/proc/{pid}")))
     }
 
     /// CPU time of all its threads so far, in seconds.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
         let mut nanos = 0u64;
-        for task in std::fs::read_dir(self.proc("task")?)? {
+        for task in std::fs::read_dir(self.0.join("task"))? {
             // A thread may end between the listing and the reading.
             if let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) {
                 nanos += text.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
@@ -127,7 +120,7 @@ impl Role {
 
     /// Its share of memory in KiB: pages shared with others count in parts.
     pub(crate) fn pss_kib(&self) -> Result<f64> {
-        let text = std::fs::read_to_string(self.proc("smaps_rollup")?)?;
+        let text = std::fs::read_to_string(self.0.join("smaps_rollup"))?;
         let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("a Pss line")?;
         Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
     }

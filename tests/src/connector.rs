@@ -95,6 +95,11 @@ impl Connector {
         })
     }
 
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// Its process, while it runs.
     pub fn process(&mut self) -> Result<&mut Process> {
         self.process.as_mut().context("the connector was not started")

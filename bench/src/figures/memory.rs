@@ -25,8 +25,10 @@ const CONNECTOR_LEFT: Figure =
 pub(super) async fn measure(ours: &Stack, report: &mut Report) -> Result<()> {
     let before = ours.pss_kib()?;
     let few = hold(ours, FEW).await?;
+    tokio::time::sleep(SETTLE).await;
     let at_few = ours.pss_kib()?;
     let more = hold(ours, MANY - FEW).await?;
+    tokio::time::sleep(SETTLE).await;
     let at_many = ours.pss_kib()?;
     close(few).await?;
     close(more).await?;
@@ -40,13 +42,13 @@ pub(super) async fn measure(ours: &Stack, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-async fn hold(stack: &Stack, count: u32) -> Result<Role> {
-    let (address, wanted) = (stack.entry.to_string(), count.to_string());
+/// Opens so many idle sessions.
+pub(super) async fn hold(stack: &Stack, count: u32) -> Result<Role> {
+    let (address, wanted) = (stack.many.to_string(), count.to_string());
     let mut idle = Role::start("load idle", &["--address", &address, "--count", &wanted])?;
     let line = idle.line().await?;
     let held: u32 = line.strip_prefix("held ").with_context(|| line.clone())?.parse()?;
     anyhow::ensure!(held == count, "{held} of {count} connections stand");
-    tokio::time::sleep(SETTLE).await;
     Ok(idle)
 }
 
