@@ -81,6 +81,7 @@ fn on_journal(error: JournalError) -> Failure {
         JournalError::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             Failure::NotPermitted(text)
         }
+        JournalError::OtherNode { .. } => Failure::Config(text),
         JournalError::File { .. } | JournalError::Damaged { .. } => Failure::Unavailable(text),
     }
 }

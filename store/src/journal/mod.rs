@@ -3,9 +3,42 @@
 //! One file at a time, one thread that writes: records that arrive while a sync runs form the next group, so the cost of
 //! a sync is shared. A slow or absent database changes nothing here. A journal that cannot sync admits nobody.
 
+mod denials;
+mod disk;
+mod frame;
+mod queue;
+mod read;
+mod record;
+mod recover;
+mod segment;
+mod ship;
+mod status;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use record::DecisionRead;
+
+use denials::Denials;
+use disk::{Disk, RealDisk};
 use postern_ids::{ConnectorId, Ended, NodeId, SessionId, Timestamp};
 use postern_policy::{Deny, Permit};
-use std::path::{Path, PathBuf};
+use queue::{Entry, Queue};
+use status::Status;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use writer::Writer;
+
+/// How long a session waits for its record. A healthy disk takes milliseconds.
+const RECORD_MAX: Duration = Duration::from_secs(2);
 
 /// What the gateway knows about a session beside its permit.
 #[derive(Debug, Clone)]
@@ -64,6 +97,9 @@ pub enum NotRecorded {
     /// The disk did not take the record in time.
     #[error("the journal is too slow")]
     Slow,
+    /// The record is longer than any decision within the limits can make it.
+    #[error("the record is too long")]
+    TooLong,
     /// The journal was closed.
     #[error("the journal is closed")]
     Closed,
@@ -90,7 +126,13 @@ pub enum JournalError {
         path: PathBuf,
         /// What the system said.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
+    },
+    /// The records are those of another node: the directory was copied.
+    #[error("{} belongs to another node", path.display())]
+    OtherNode {
+        /// The segment.
+        path: PathBuf,
     },
     /// A record that had been synced is damaged. Records after it cannot be trusted.
     #[error("{} is damaged at byte {offset}: move the file away to start without its records", path.display())]
@@ -102,55 +144,183 @@ pub enum JournalError {
     },
 }
 
-/// The body of a recorded decision, as JSON.
-#[derive(serde::Deserialize)]
-pub(crate) struct DecisionBody {
-    pub(crate) decision: postern_policy::DecisionRecord,
-}
-
 /// The handle; clones share the journal.
 #[derive(Clone)]
-pub struct Journal {}
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    queue: Arc<Queue>,
+    status: Arc<Status>,
+    denials: Arc<Denials>,
+    node: NodeId,
+    chain: String,
+    recovered: u64,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.queue.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the journal panicked");
+            }
+        }
+    }
+}
 
 impl Journal {
-    /// Recovers the journal in `dir` and starts its thread.
+    /// Recovers the journal in `dir` and starts its threads.
     pub fn open(dir: &Path, node: NodeId) -> Result<(Self, RecoveryReport), JournalError> {
-        let _ = (dir, node);
-        todo!()
+        Self::open_on(Box::new(RealDisk), dir, node)
+    }
+
+    fn open_on(
+        disk: Box<dyn Disk>,
+        dir: &Path,
+        node: NodeId,
+    ) -> Result<(Self, RecoveryReport), JournalError> {
+        let failed = |source: io::Error| JournalError::File { path: dir.to_owned(), source };
+        let recovered = recover::recover(dir, node, rand::random())?;
+        let (header, last) = (recovered.header, recovered.report.last_sequence);
+        let queue = Arc::new(Queue::new());
+        let status = Arc::new(Status::new(last, recovered.segments));
+        let mut writer = Writer::new(
+            dir.to_owned(),
+            disk,
+            Arc::clone(&queue),
+            Arc::clone(&status),
+            header,
+            recovered.next_index,
+        );
+        writer.prepare().map_err(failed)?;
+        let (denials, worker) = Denials::new(Arc::clone(&queue), Arc::clone(&status));
+        let spawn =
+            |name: &str, work: Box<dyn FnOnce() + Send>| thread::Builder::new().name(name.into()).spawn(work);
+        let threads = [
+            spawn("journal", Box::new(move || writer.run())).map_err(failed)?,
+            spawn("journal-denials", Box::new(move || worker.run())).map_err(failed)?,
+        ];
+        let inner = Inner {
+            queue,
+            status,
+            denials,
+            node,
+            chain: record::chain_name(node, header.birth),
+            recovered: last,
+            threads: Mutex::new(threads.into()),
+        };
+        Ok((Self { inner: Arc::new(inner) }, recovered.report))
     }
 
     /// Makes an allow durable. Only with the answer may the session start. If the caller goes away while waiting, the
     /// journal itself records that the session never opened.
     pub async fn record(&self, permit: Permit, facts: SessionFacts) -> Result<Admitted, NotRecorded> {
-        let _ = (permit, facts);
-        todo!()
+        if self.inner.status.is_failing() {
+            return Err(NotRecorded::Failing);
+        }
+        if self.inner.status.is_full() {
+            return Err(NotRecorded::Full);
+        }
+        let body = record::admitted(&permit.record(), &facts);
+        if body.len() > frame::BODY_BYTES_MAX {
+            return Err(NotRecorded::TooLong);
+        }
+        let durable = self.make_durable(permit.session(), facts.at, body);
+        match tokio::time::timeout(RECORD_MAX, durable).await {
+            Ok(done) => done.map(|sequence| Admitted { permit, sequence }),
+            Err(_) => Err(NotRecorded::Slow),
+        }
+    }
+
+    async fn make_durable(
+        &self,
+        session: SessionId,
+        at: Timestamp,
+        body: Vec<u8>,
+    ) -> Result<u64, NotRecorded> {
+        let queue = &self.inner.queue;
+        let room = Arc::clone(&queue.room).acquire_owned().await.map_err(|_| NotRecorded::Closed)?;
+        let (answer, receiver) = oneshot::channel();
+        queue
+            .push(Entry::Allow { session, at, body, answer, _room: room })
+            .map_err(|_| NotRecorded::Closed)?;
+        let mut waiting = Waiting { receiver, session, at, queue };
+        (&mut waiting.receiver).await.unwrap_or(Err(NotRecorded::Closed))
     }
 
     /// Records a denial, without waiting. Denials beyond the rate are counted, and the count is recorded.
     pub fn denied(&self, deny: &Deny) {
-        let _ = deny;
-        todo!()
+        self.inner.denials.take(deny);
     }
 
     /// Records the end of an admitted session, without waiting. Never dropped: there is one for each admitted session.
     pub fn ended(&self, end: SessionEnd) {
-        let _ = end;
-        todo!()
+        if self.inner.queue.push(Entry::End(end)).is_err() {
+            tracing::warn!(session.id = %end.session, ended = end.ended.label(), "a session ended after its journal was closed");
+        }
     }
 
     /// Whether records can be made durable at this moment; for readiness.
     pub fn is_healthy(&self) -> bool {
-        todo!()
+        !self.inner.status.is_failing() && !self.inner.status.is_full() && !self.inner.queue.room.is_closed()
+    }
+
+    /// The name of this journal's chain in the store's audit.
+    pub fn chain(&self) -> &str {
+        &self.inner.chain
     }
 
     /// Ships records to the store, in order and in batches, until cancelled. Errors of the database are waited out.
-    pub async fn ship(&self, store: crate::Store, stop: tokio_util::sync::CancellationToken) {
-        let _ = (store, stop);
-        todo!()
+    pub async fn ship(&self, store: crate::Store, stop: CancellationToken) {
+        let inner = &self.inner;
+        let shipper = ship::Shipper {
+            store,
+            status: Arc::clone(&inner.status),
+            queue: Arc::clone(&inner.queue),
+            node: inner.node,
+            chain: inner.chain.clone(),
+            recovered: inner.recovered,
+        };
+        shipper.run(stop).await;
     }
 
-    /// Writes what is queued, syncs, and stops the thread.
+    /// Writes what is queued, syncs, and stops the threads. Blocks for as long as that takes.
     pub fn close(&self) {
-        todo!()
+        self.inner.close();
+    }
+}
+
+/// A session that waits for its record. Dropped with an answer that nobody took, it records that the session never opened;
+/// dropped before the answer, the thread sees that and does the same.
+struct Waiting<'a> {
+    receiver: oneshot::Receiver<Result<u64, NotRecorded>>,
+    session: SessionId,
+    at: Timestamp,
+    queue: &'a Queue,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.receiver.close();
+        if let Ok(Ok(_)) = self.receiver.try_recv() {
+            let end = SessionEnd {
+                session: self.session,
+                ended: Ended::NotOpened,
+                bytes_up: 0,
+                bytes_down: 0,
+                at: self.at,
+            };
+            drop(self.queue.push(Entry::End(end)));
+        }
     }
 }

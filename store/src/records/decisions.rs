@@ -1,6 +1,6 @@
 //! Decisions, by id.
 
-use crate::{Store, StoreError, db::fetch_optional, journal::DecisionBody};
+use crate::{Store, StoreError, db::fetch_optional, journal::DecisionRead};
 use postern_ids::{DecisionId, Timestamp};
 use postern_policy::DecisionRecord;
 
@@ -26,7 +26,7 @@ impl Store {
             id.to_string()
         )?;
         let Some((_, at, body)) = row else { return Ok(None) };
-        let body: DecisionBody =
+        let body: DecisionRead =
             serde_json::from_str(&body).map_err(|error| StoreError::corrupt("audit.body", error))?;
         Ok(Some(DecisionEntry { id, at: Timestamp::from_micros(at), record: body.decision }))
     }

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod fixture;
+#[path = "../support/permits.rs"]
+#[expect(unreachable_pub, reason = "shared with the tests inside of the crate")]
+mod permits;
 
 mod changes;
 mod feeds;
+mod journals;
 mod objects;
 mod opening;
 mod owners;
