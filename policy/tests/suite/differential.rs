@@ -1,145 +1,27 @@
 //! The index and the slices change nothing: a full scan over all entities and all rules gives the same answer.
 
-use crate::world::*;
+use crate::{
+    generate::{any_request, any_world, policy_text},
+    world::*,
+};
 use cedar_policy::{
     Authorizer, Context, Decision, Effect, Entities, Entity, EntityUid, Policy, PolicyId as CedarId,
     PolicySet, RestrictedExpression, Schema,
 };
-use postern_ids::{GroupId, Name, PolicyId, ResourceId, SiteId, UserId};
+use postern_ids::{GroupId, PolicyId};
 use postern_policy::{
     Action, Asked, Request, SCHEMA,
     dataset::Dataset,
-    model::{Group, Outage, PolicyText, Principal, PrincipalId, Resource, ResourceKind, Site},
+    model::{Group, Outage, PolicyText, PrincipalId, ResourceKind},
 };
-use proptest::{prelude::*, sample::select};
+use proptest::prelude::*;
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     sync::Arc,
 };
 
-const GROUPS: u8 = 6;
-const USERS: u8 = 3;
-const RESOURCES: u8 = 4;
-const SITES: u8 = 2;
-
-fn group(n: u8) -> GroupId {
-    GroupId::from_bytes([n; 16])
-}
-
-fn uid(text: String) -> EntityUid {
+fn uid(text: &str) -> EntityUid {
     text.parse().unwrap()
-}
-
-fn policy_text() -> impl Strategy<Value = String> {
-    let principal = prop_oneof![
-        Just("principal is User".to_owned()),
-        Just("principal is ServiceAccount".to_owned()),
-        (0..USERS).prop_map(|n| format!("principal == User::\"{}\"", UserId::from_bytes([n; 16]))),
-        (0..GROUPS).prop_map(|n| format!("principal in Group::\"{}\"", group(n))),
-        (0..GROUPS).prop_map(|n| format!("principal is User in Group::\"{}\"", group(n))),
-        Just("principal == ServiceAccount::\"".to_owned() + &ROBOT.to_string() + "\""),
-    ];
-    let action = select(vec![
-        "action == Action::\"connect\"",
-        "action in [Action::\"connect\", Action::\"http\"]",
-        "action == Action::\"http\"",
-    ]);
-    let resource = prop_oneof![
-        Just("resource".to_owned()),
-        Just("resource is Resource".to_owned()),
-        (0..RESOURCES).prop_map(|n| format!("resource == Resource::\"{}\"", ResourceId::from_bytes([n; 16]))),
-        (0..SITES).prop_map(|n| format!("resource in Site::\"{}\"", SiteId::from_bytes([n; 16]))),
-        (0..SITES).prop_map(|n| format!("resource is Resource in Site::\"{}\"", SiteId::from_bytes([n; 16]))),
-    ];
-    let condition = prop_oneof![
-        Just(String::new()),
-        Just("when { resource.hasTag(\"env\") && resource.getTag(\"env\") == \"prod\" }".to_owned()),
-        Just("unless { resource.hasTag(\"team\") }".to_owned()),
-        Just("when { context.windows.contains(\"office-hours\") }".to_owned()),
-        Just(
-            "when { context.windows.contains(\"night\") || context.sign_in_within.contains(\"8h\") }"
-                .to_owned()
-        ),
-        Just("when { 9223372036854775807 + 1 == 0 }".to_owned()),
-        Just("when { resource.hasTag(\"env\") && 9223372036854775807 + 1 == 0 }".to_owned()),
-        Just("when { context.source.isInRange(ip(\"10.0.0.0/8\")) }".to_owned()),
-        (0..GROUPS).prop_map(|n| format!("when {{ principal in Group::\"{}\" }}", group(n))),
-        (0..GROUPS).prop_map(|n| format!("unless {{ principal in [Group::\"{}\"] }}", group(n))),
-        (0..SITES).prop_map(|n| format!("when {{ resource in Site::\"{}\" }}", SiteId::from_bytes([n; 16]))),
-    ];
-    (select(vec!["permit", "permit", "forbid"]), principal, action, resource, condition, any::<bool>())
-        .prop_map(|(effect, principal, action, resource, condition, unscoped)| {
-            let principal = if unscoped && effect == "forbid" { "principal".to_owned() } else { principal };
-            format!("{effect} ({principal}, {action}, {resource}) {condition};")
-        })
-}
-
-fn any_world() -> impl Strategy<Value = World> {
-    let parents = prop::collection::vec(prop::collection::vec(0..GROUPS, 0..3), usize::from(GROUPS));
-    let resources = prop::collection::vec(
-        (0..SITES, any::<bool>(), any::<bool>(), any::<bool>()),
-        usize::from(RESOURCES),
-    );
-    let policies = prop::collection::vec(policy_text(), 0..12);
-    (parents, resources, policies).prop_map(|(parents, resources, policies)| {
-        let mut world = world();
-        let named = |kind: &str, n: usize| format!("{kind}-{n}").parse::<Name>().unwrap();
-        world.places.groups = parents
-            .iter()
-            .zip(0u8..)
-            .map(|(above, n)| {
-                let parents = above.iter().copied().map(group).collect();
-                Arc::new(Group { id: group(n), name: named("group", n.into()), parents })
-            })
-            .collect();
-        world.places.sites = (0..SITES)
-            .map(|n| Arc::new(Site { id: SiteId::from_bytes([n; 16]), name: named("site", n.into()) }))
-            .collect();
-        world.places.resources = resources
-            .iter()
-            .zip(0u8..)
-            .map(|(&(site, prod, team, web), n)| {
-                let mut labels = HashMap::new();
-                labels.insert("env", if prod { "prod" } else { "dev" });
-                if team {
-                    labels.insert("team", "core");
-                }
-                Arc::new(Resource {
-                    id: ResourceId::from_bytes([n; 16]),
-                    name: named("resource", n.into()),
-                    site: SiteId::from_bytes([site; 16]),
-                    kind: if web { ResourceKind::Http } else { ResourceKind::Ssh },
-                    target: "h:1".parse().unwrap(),
-                    labels: labels.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect(),
-                    host_keys: Vec::new(),
-                })
-            })
-            .collect();
-        for text in policies {
-            world = world.policy(&text);
-        }
-        world
-    })
-}
-
-fn any_request() -> impl Strategy<Value = Request> {
-    let who = prop_oneof![(0..USERS).prop_map(Some), Just(None)];
-    let groups = prop::collection::vec(0..GROUPS, 0..4);
-    (who, groups, 0..RESOURCES, any::<bool>(), select(vec![[10, 0, 0, 7], [192, 0, 2, 1]])).prop_map(
-        |(who, groups, resource, web, source)| {
-            let id = who.map_or(PrincipalId::ServiceAccount(ROBOT), |n| {
-                PrincipalId::User(UserId::from_bytes([n; 16]))
-            });
-            let groups = groups.into_iter().map(group).collect();
-            let principal = Arc::new(Principal { id, name: "p".into(), groups, revision: 1 });
-            Request {
-                resource: Asked::Id(ResourceId::from_bytes([resource; 16])),
-                action: if web { http("GET", "/") } else { Action::Connect },
-                source: source.into(),
-                ..asks(&principal)
-            }
-        },
-    )
 }
 
 /// Everything above a set of groups, by walking until nothing is added.
@@ -162,29 +44,24 @@ fn above(groups: &[GroupId], all: &[Arc<Group>]) -> BTreeSet<GroupId> {
 
 fn all_entities(world: &World, request: &Request, schema: &Schema) -> Entities {
     let group_uids = |ids: BTreeSet<GroupId>| {
-        ids.into_iter().map(|id| uid(format!("Group::\"{id}\""))).collect::<HashSet<_>>()
+        ids.into_iter().map(|id| uid(&format!("Group::\"{id}\""))).collect::<HashSet<_>>()
     };
     let mut entities = vec![Entity::new_no_attrs(
         principal_uid(request),
         group_uids(above(&request.principal.groups, &world.places.groups)),
     )];
-    for group in &world.places.groups {
-        let mut parents = group_uids(above(&group.parents, &world.places.groups));
-        let own = uid(format!("Group::\"{}\"", group.id));
-        parents.remove(&own);
-        // Cedar accepts no cycles: the closure is already in the parents of the principal, so groups need none here.
-        let _ = parents;
-        entities.push(Entity::new_no_attrs(own, HashSet::new()));
-    }
+    // The principal's entity has the closure already; groups stand alone, because Cedar refuses cycles.
+    entities
+        .extend(world.places.groups.iter().map(|g| Entity::with_uid(uid(&format!("Group::\"{}\"", g.id)))));
     entities.extend(
-        world.places.sites.iter().map(|site| Entity::with_uid(uid(format!("Site::\"{}\"", site.id)))),
+        world.places.sites.iter().map(|site| Entity::with_uid(uid(&format!("Site::\"{}\"", site.id)))),
     );
     for resource in &world.places.resources {
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-        let kind = RestrictedExpression::new_entity_uid(uid(format!("Kind::\"{}\"", resource.kind.label())));
+        let kind = RestrictedExpression::new_entity_uid(uid(&format!("Kind::\"{}\"", resource.kind.label())));
         let tags = resource.labels.iter().map(|(k, v)| (k.to_string(), text(v.as_str())));
-        let site = uid(format!("Site::\"{}\"", resource.site));
-        let own = uid(format!("Resource::\"{}\"", resource.id));
+        let site = uid(&format!("Site::\"{}\"", resource.site));
+        let own = uid(&format!("Resource::\"{}\"", resource.id));
         entities.push(Entity::new_with_tags(own, [("kind".to_owned(), kind)], [site], tags).unwrap());
     }
     Entities::from_entities(entities, Some(schema)).unwrap()
@@ -192,7 +69,7 @@ fn all_entities(world: &World, request: &Request, schema: &Schema) -> Entities {
 
 fn principal_uid(request: &Request) -> EntityUid {
     let kind = if matches!(request.principal.id, PrincipalId::User(_)) { "User" } else { "ServiceAccount" };
-    uid(format!("{kind}::\"{}\"", request.principal.id))
+    uid(&format!("{kind}::\"{}\"", request.principal.id))
 }
 
 /// Whether a full scan allows it, and which permits it finds satisfied.
@@ -218,12 +95,12 @@ fn full_scan(world: &World, request: &Request) -> (bool, BTreeSet<String>) {
             return (false, BTreeSet::new());
         }
     }
-    let action = uid(format!("Action::\"{}\"", request.action.kind().label()));
+    let action = uid(&format!("Action::\"{}\"", request.action.kind().label()));
     let context = Context::from_json_value(context, Some((&schema, &action))).unwrap();
     let question = cedar_policy::Request::new(
         principal_uid(request),
         action,
-        uid(format!("Resource::\"{resource}\"")),
+        uid(&format!("Resource::\"{resource}\"")),
         context,
         Some(&schema),
     )
@@ -344,9 +221,9 @@ fn scan_data_set(data: &Dataset, request: &Request, set: &PolicySet) -> bool {
         "mfa_within": [],
         "idp": "local",
     });
-    let action = uid("Action::\"connect\"".to_owned());
+    let action = uid("Action::\"connect\"");
     let context = Context::from_json_value(context, Some((&schema, &action))).unwrap();
-    let resource = uid(format!("Resource::\"{id}\""));
+    let resource = uid(&format!("Resource::\"{id}\""));
     let question =
         cedar_policy::Request::new(principal_uid(request), action, resource, context, Some(&schema)).unwrap();
     Authorizer::new().is_authorized(&question, set, &entities).decision() == Decision::Allow

@@ -4,12 +4,15 @@
 mod admin;
 mod decisions;
 mod differential;
+mod entering;
 mod explain;
+mod generate;
 mod grants;
 mod hostile;
 mod live;
 mod outage;
 mod snapshots;
+mod table;
 mod validation;
 mod windows;
 mod world;

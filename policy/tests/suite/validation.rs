@@ -146,11 +146,8 @@ fn entities_that_are_not_asked_about_cannot_be_looked_into() {
 fn one_bad_policy_refuses_the_whole_snapshot_and_is_named_with_its_position() {
     let world =
         world().grant(grant(1)).policy("forbid (principal, action, resource)\nwhen { context.typo };");
-    match world.try_build().unwrap_err() {
-        SnapshotError::Rule { kind, name, position, .. } => {
-            assert_eq!((kind, name.as_str()), ("policy", "policy-0"));
-            assert_eq!(position.map(|p| (p.line, p.column)), Some((2, 16)));
-        }
-        other => panic!("{other}"),
-    }
+    let error = world.try_build().unwrap_err();
+    let SnapshotError::Rule { kind, name, position, .. } = error else { panic!("{error}") };
+    assert_eq!((kind, name.as_str()), ("policy", "policy-0"));
+    assert_eq!(position.map(|p| (p.line, p.column)), Some((2, 16)));
 }
