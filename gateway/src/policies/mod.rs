@@ -4,6 +4,8 @@
 mod cutting;
 mod follow;
 mod principals;
+#[cfg(test)]
+mod tests;
 
 pub use cutting::end_sessions;
 pub use follow::{Follower, Reconciled};

@@ -90,7 +90,7 @@ impl Principals {
     }
 
     /// Marks a reading as under way, so that a change during it is seen.
-    fn want(&self, id: PrincipalId) {
+    pub(super) fn want(&self, id: PrincipalId) {
         let mut slots = self.lock();
         if slots.len() >= PRINCIPALS_MAX && !slots.contains_key(&id) {
             let at_rest = slots.iter().find(|(_, slot)| matches!(slot, Slot::Known(_))).map(|(id, _)| *id);
@@ -101,7 +101,7 @@ impl Principals {
         }
     }
 
-    fn keep(&self, read: Arc<Principal>) -> Option<Arc<Principal>> {
+    pub(super) fn keep(&self, read: Arc<Principal>) -> Option<Arc<Principal>> {
         let mut slots = self.lock();
         match slots.get(&read.id) {
             Some(Slot::Wanted { at_least }) if read.revision < *at_least => None,
