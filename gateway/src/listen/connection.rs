@@ -21,8 +21,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// Head of a request as hyper may buffer it; the route refuses above 32 KiB with 431, this only has to be larger.
-const HEAD_BUFFER_MAX: usize = 64 * 1024;
+/// Head of a request as hyper may buffer it. The route refuses long targets with 414 and long heads with 431; this has to
+/// hold what should get one of the two answers, and no more.
+const HEAD_BUFFER_MAX: usize = 96 * 1024;
 /// Header list of one HTTP/2 request; h2 itself answers 431 above it.
 const H2_HEADER_LIST_MAX: u32 = 32 * 1024;
 /// Requests at once on one HTTP/2 connection: a browser needs far fewer.

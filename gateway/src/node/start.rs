@@ -13,7 +13,7 @@ use super::{
     tunnel::tunnel,
 };
 use crate::{
-    config::Config,
+    config::{Config, Mode},
     connectors::Connectors,
     exit::Failure,
     ingress::client::ClientLinks,
@@ -68,6 +68,11 @@ impl Node {
     /// The connectors.
     pub fn connectors(&self) -> &Connectors {
         &self.present.connectors
+    }
+
+    /// Whether a proxy in front ends TLS.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.config.listen.mode, Mode::HttpBehindProxy(_))
     }
 
     /// The fingerprint that clients pin, if the gateway is its own certificate authority.

@@ -38,7 +38,7 @@ async fn a_policy_that_does_not_compile_leaves_the_older_one_in_force() {
     let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
     let _kept = open(&link, "db-1").await.unwrap();
     let broken = garbage(&scene).await;
-    open(&link, "db-1").await.unwrap();
+    let _second = open(&link, "db-1").await.unwrap();
     assert_eq!(scene.node.live().len(), 2);
     let mut change = scene.change().await;
     change.delete::<PolicyText>(&broken, Expect::Any).await.unwrap();

@@ -149,6 +149,24 @@ async fn a_drained_gateway_refuses_new_sessions_lets_old_ones_finish_and_records
     ended(&scene, Ended::GatewayStopped).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_that_ended_tls_a_session_works_all_the_same() {
+    let proxied = [("listen.mode", "http_behind_proxy"), ("listen.trusted_proxies", "127.0.0.0/8")];
+    let scene = Scene::start_with(&proxied).await;
+    let site = scene.site("office").await;
+    let resource = scene.resource(site, "db-1").await;
+    let account = scene.account("robot").await;
+    scene.grant(&account, resource).await;
+    let connector = scene.connector(site, "edge-1").await;
+    let _echo = scene.echo(&connector).await;
+    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
+    let mut lane = open(&link, "db-1").await.unwrap().lane;
+    lane.write_all(b"hello").await.unwrap();
+    let mut back = [0; 5];
+    lane.read_exact(&mut back).await.unwrap();
+    assert_eq!(&back, b"hello");
+}
+
 /// Waits until the store knows a session that ended so.
 async fn ended(scene: &Scene, how: Ended) -> postern_store::SessionEntry {
     let wait = async {

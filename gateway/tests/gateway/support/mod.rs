@@ -173,7 +173,10 @@ impl Scene {
         path: &str,
         credentials: &mut dyn Credentials,
     ) -> Result<(Link, Incoming), DialError> {
-        let url = self.node.public_url.join(path).unwrap();
+        let mut url = self.node.public_url.join(path).unwrap();
+        if self.node.is_plain() {
+            url = format!("http://{}{path}", self.node.public).parse().unwrap();
+        }
         let trust = Trust::pinned(self.node.ca_sha256().unwrap());
         dial(Dial { url, trust, proxy: Proxy::direct(), credentials, config: LinkConfig::default() }).await
     }
