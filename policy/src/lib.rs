@@ -32,6 +32,6 @@ pub use error::SnapshotError;
 pub use permit::Permit;
 pub use record::{DecisionRecord, NearMiss, Outcome, RecordedPrincipal, RecordedResource, RecordedRule};
 pub use request::{Action, Asked, HttpRequest, Request, Staleness};
-pub use rules::{ADMIN_SCHEMA, Position, RuleFault, SCHEMA, check_policy, quoted};
+pub use rules::{ADMIN_SCHEMA, Position, RuleFault, SCHEMA, check_policy, exchange_entities, quoted};
 pub use snapshot::Snapshot;
 pub use source::{Places, Revoked, Rules, SnapshotSource};
