@@ -86,7 +86,12 @@ pub struct AdminRequest {
     pub action: AdminAction,
 }
 
-/// Proof that an administrative act was allowed. It cannot be copied and cannot be made elsewhere.
+/// Proof that an administrative act was allowed. It cannot be copied and cannot be made elsewhere:
+///
+/// ```compile_fail,E0277
+/// fn copies<T: Clone>() {}
+/// copies::<postern_policy::admin::AdminPermit>();
+/// ```
 #[derive(Debug)]
 pub struct AdminPermit {
     request: AdminRequest,

@@ -11,7 +11,12 @@ use crate::{
 use postern_ids::{DecisionId, SessionId, Timestamp};
 use std::{net::IpAddr, sync::Arc};
 
-/// Proof that a request was allowed. It cannot be copied and cannot be made elsewhere.
+/// Proof that a request was allowed. It cannot be copied and cannot be made elsewhere:
+///
+/// ```compile_fail,E0277
+/// fn copies<T: Clone>() {}
+/// copies::<postern_policy::Permit>();
+/// ```
 #[derive(Debug)]
 pub struct Permit {
     ruling: Box<Ruling>,

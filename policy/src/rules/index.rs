@@ -67,12 +67,21 @@ impl Index {
             index.rules.push(rule);
         }
         debug_assert!(index.rules.len() <= RULES_MAX);
-        let unscoped = index.any.any.len + index.by_type.values().map(|bucket| bucket.any.len).sum::<usize>();
-        if unscoped > UNSCOPED_MAX {
-            let what = "rules that name neither a principal nor a resource in their scope".to_owned();
-            return Err(SnapshotError::TooMany { what, count: unscoped, max: UNSCOPED_MAX });
-        }
+        index.within_limits()?;
         Ok(index)
+    }
+
+    fn within_limits(&self) -> Result<(), SnapshotError> {
+        let everybody = self.any.any.len + self.by_type.values().map(|bucket| bucket.any.len).sum::<usize>();
+        let everybody = ("everybody".to_owned(), everybody);
+        let ones = self.by_entity.iter().map(|(entity, bucket)| (entity.to_string(), bucket.any.len));
+        match std::iter::once(everybody).chain(ones).find(|(_, count)| *count > UNSCOPED_MAX) {
+            Some((whom, count)) => {
+                let what = format!("rules about {whom} that name no resource in their scope");
+                Err(SnapshotError::TooMany { what, count, max: UNSCOPED_MAX })
+            }
+            None => Ok(()),
+        }
     }
 
     /// The rule that an evaluated policy is.

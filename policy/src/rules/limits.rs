@@ -10,10 +10,11 @@ pub(crate) const NESTING_MAX: usize = 32;
 /// Operators in one policy: bounds the depth of a chain such as `a && b && …`, which nests without brackets.
 pub(crate) const OPERATORS_MAX: usize = 2_048;
 
-/// Cedar policies in one snapshot, grants multiplied by their subjects: a first load of about two seconds.
+/// Cedar policies in one snapshot, grants multiplied by their subjects: a first load of a few seconds.
 pub(crate) const RULES_MAX: usize = 20_000;
 
-/// Policies that name neither a principal nor a resource in their scope; every decision evaluates them all.
+/// Policies without a resource in their scope that are about one and the same user, group or type, or about everybody:
+/// a decision evaluates them all.
 pub(crate) const UNSCOPED_MAX: usize = 400;
 
 /// Policies that one decision evaluates; above it the decision is a denial, because it could not be in time.

@@ -2,8 +2,12 @@
 
 use crate::{table::*, world::*};
 use postern_ids::Ended;
-use postern_policy::{DenyReason, Staleness, live::Current, model::Principal};
-use std::sync::Arc;
+use postern_policy::{
+    DenyReason, Staleness, decide,
+    live::{Current, Filter},
+    model::Principal,
+};
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn a_revocation_between_the_decision_and_the_entry_is_found_by_the_second_look() {
@@ -108,6 +112,44 @@ fn replaced_principals_are_decided_again_and_older_readings_ignored() {
     assert_eq!(cuts(&table, &snapshot), []);
     assert_eq!(table.replace_principals(&[with(vec![], 4)]), 2);
     assert_eq!(cuts(&table, &snapshot).len(), 2);
+}
+
+#[test]
+fn whatever_the_threads_do_no_session_outlives_its_right() {
+    for round in 0..20u64 {
+        let mut world =
+            world().grant(grant(1)).policy("permit (principal is ServiceAccount, action, resource);");
+        let before = world.build();
+        world.revision = 2;
+        world.rules.grants.clear();
+        let after = Arc::new(before.next(world.source()).unwrap());
+        let table = Table::default();
+        let published = Mutex::new(before.clone());
+        std::thread::scope(|scope| {
+            for thread in 0..3u16 {
+                let (table, published) = (&table, &published);
+                scope.spawn(move || {
+                    for n in 0..40 {
+                        let who = if n % 4 == 0 { robot() } else { ann() };
+                        let request = nth(thread * 100 + n, &who);
+                        let snapshot = published.lock().unwrap().clone();
+                        let Ok(permit) = decide(&request, &snapshot, Staleness::FRESH, NOW) else { continue };
+                        let current = || current(&published.lock().unwrap().clone(), &who);
+                        let _ = table.enter(permit, "handle", current, NOW);
+                    }
+                });
+            }
+            for _ in 0..round * 50 {
+                std::thread::yield_now();
+            }
+            // Published first, reconciled after: the order that `enter` asks for.
+            *published.lock().unwrap() = after.clone();
+            cuts(&table, &after);
+        });
+        let left = table.matching(&Filter::All);
+        assert!(left.iter().all(|view| view.principal.id == robot().id), "round {round}");
+        assert_eq!(left.len(), 30, "round {round}");
+    }
 }
 
 #[test]
