@@ -5,6 +5,7 @@
 
 mod chain;
 mod change;
+mod cleaning;
 mod credentials;
 mod db;
 mod error;

@@ -8,6 +8,7 @@ mod fixture;
 mod permits;
 
 mod changes;
+mod credentials;
 mod feeds;
 mod journals;
 mod objects;

@@ -1,0 +1,304 @@
+//! Credentials: single use is single use, whoever races; what ended stays ended.
+
+use crate::fixture::{Fixture, NOW, contract, later, name};
+use postern_ids::{ConnectorId, ServiceAccountId, SignInId, Timestamp, TokenId, UserId};
+use postern_policy::model::Connector;
+use postern_store::{
+    Actor, AuthorizationCode, ChangeError, CodeRedemption, ConnectorKey, DeviceAuthorization, DevicePoll,
+    DeviceState, EnrolError, EnrolmentToken, Expect, Kind, RefreshOutcome, RefreshToken, SecretHash,
+    ServiceAccount, ServiceToken, SignIn, Store,
+};
+use std::time::Duration;
+
+fn sign_in(user: UserId) -> SignIn {
+    SignIn {
+        id: SignInId::mint(NOW, rand::random()),
+        user,
+        client_id: "postern-cli".into(),
+        idp: "local".into(),
+        authenticated_at: NOW,
+        mfa_at: None,
+        expires_at: later(36_000),
+        ended_at: None,
+        end_reason: None,
+    }
+}
+
+async fn signed_in(f: &Fixture) -> SignIn {
+    let user = f.put_user("ada").await;
+    let sign_in = sign_in(user.id);
+    f.store.begin_sign_in(&sign_in, NOW).await.unwrap();
+    sign_in
+}
+
+fn token(n: u8) -> RefreshToken {
+    RefreshToken {
+        text: format!("psr_secret_number_{n}").into(),
+        hash: SecretHash([n; 32]),
+        expires_at: later(36_000),
+    }
+}
+
+fn device(n: u8) -> DeviceAuthorization {
+    DeviceAuthorization {
+        hash: SecretHash([n; 32]),
+        user_code: format!("BCDFGHJ{n}"),
+        client_id: "postern-cli".into(),
+        device: "laptop".into(),
+        address: [192, 0, 2, 7].into(),
+        interval: Duration::from_secs(5),
+        expires_at: later(600),
+        state: DeviceState::Pending,
+    }
+}
+
+async fn rotate(store: Store, presented: u8, successor: u8, now: Timestamp) -> RefreshOutcome {
+    store.rotate_refresh_token(SecretHash([presented; 32]), &token(successor), now).await.unwrap()
+}
+
+async fn enrolment(f: &Fixture, uses_left: u32, ephemeral: bool) -> EnrolmentToken {
+    let site = f.put_site("office").await;
+    let token = EnrolmentToken {
+        id: TokenId::mint(NOW, rand::random()),
+        site: site.id,
+        uses_left,
+        ephemeral,
+        created_at: NOW,
+        expires_at: later(3600),
+    };
+    let mut change = f.change().await;
+    change.put_enrolment_token(&token, SecretHash([1; 32])).await.unwrap();
+    change.commit().await.unwrap();
+    token
+}
+
+fn key(n: u8) -> ConnectorKey {
+    ConnectorKey {
+        id: ConnectorId::mint(NOW, rand::random()),
+        name: name(&format!("c{n}")),
+        public_key: [n; 32],
+    }
+}
+
+contract! {
+    async fn a_sign_in_ends_once_and_is_listed_for_every_gateway(f) {
+        let sign_in = signed_in(f).await;
+        assert_eq!(f.store.sign_in(sign_in.id).await.unwrap().as_ref(), Some(&sign_in));
+        let before = f.store.revision().await.unwrap();
+        let by = Actor::system("test");
+        assert_eq!(f.store.end_sign_in(sign_in.id, "signed_out", &by, later(1)).await.unwrap(), before + 1);
+        assert_eq!(f.store.end_sign_in(sign_in.id, "again", &by, later(2)).await.unwrap(), before + 1);
+        let ended = f.store.sign_in(sign_in.id).await.unwrap().unwrap();
+        assert_eq!((ended.ended_at, ended.end_reason.as_deref()), (Some(later(1)), Some("signed_out")));
+        assert!(f.store.snapshot_source(later(3)).await.unwrap().revoked.ended_sign_ins.contains(&sign_in.id));
+        assert!(f.store.sign_ins_of(sign_in.user, later(3)).await.unwrap().is_empty());
+    }
+
+    async fn disabling_a_person_ends_sign_ins_tokens_and_codes_and_lets_none_begin(f) {
+        let sign_in = signed_in(f).await;
+        f.store.issue_refresh_token(sign_in.id, &token(1), NOW).await.unwrap();
+        f.store.issue_device_code(&device(9)).await.unwrap();
+        assert!(f.store.approve_device("BCDFGHJ9", sign_in.user, SignInId::mint(NOW, [9; 10]), NOW, NOW).await.unwrap());
+        let mut change = f.change().await;
+        change.disable_user(sign_in.user).await.unwrap();
+        change.commit().await.unwrap();
+
+        let revoked = f.store.snapshot_source(NOW).await.unwrap().revoked;
+        assert!(revoked.disabled_users.contains(&sign_in.user) && revoked.ended_sign_ins.contains(&sign_in.id));
+        assert!(matches!(rotate(f.store.clone(), 1, 2, later(1)).await, RefreshOutcome::Invalid));
+        assert_eq!(f.store.poll_device(SecretHash([9; 32]), later(1)).await.unwrap(), DevicePoll::Denied);
+        let refused = f.store.begin_sign_in(&self::sign_in(sign_in.user), NOW).await;
+        assert!(matches!(refused, Err(ChangeError::Missing { kind: Kind::User, .. })));
+    }
+
+    async fn a_browser_cookie_leads_to_its_sign_in(f) {
+        let user = f.put_user("ada").await;
+        let sign_in = sign_in(user.id);
+        f.store.begin_browser_sign_in(&sign_in, SecretHash([3; 32]), NOW).await.unwrap();
+        assert_eq!(f.store.browser_sign_in(SecretHash([3; 32])).await.unwrap(), Some(sign_in));
+        assert_eq!(f.store.browser_sign_in(SecretHash([4; 32])).await.unwrap(), None);
+    }
+
+    async fn j12_of_parallel_refreshes_one_rotates_and_the_others_get_the_same_successor(f) {
+        let sign_in = signed_in(f).await;
+        f.store.issue_refresh_token(sign_in.id, &token(1), NOW).await.unwrap();
+        let mut calls = tokio::task::JoinSet::new();
+        for n in 10..26 {
+            calls.spawn(async_rotate(f.store.clone(), n));
+        }
+        let outcomes = calls.join_all().await;
+        let winner: Vec<u8> = outcomes.iter().filter(|(_, o)| matches!(o, RefreshOutcome::Rotated { .. })).map(|(n, _)| *n).collect();
+        assert_eq!(winner.len(), 1, "{outcomes:?}");
+        let expected = format!("psr_secret_number_{}", winner[0]);
+        for (_, outcome) in &outcomes {
+            if let RefreshOutcome::Repeated { successor, .. } = outcome {
+                assert_eq!(secrecy::ExposeSecret::expose_secret(successor), expected);
+            } else {
+                assert!(matches!(outcome, RefreshOutcome::Rotated { .. }), "{outcome:?}");
+            }
+        }
+    }
+
+    async fn j12_a_refresh_token_used_again_after_half_a_minute_ends_the_sign_in(f) {
+        let sign_in = signed_in(f).await;
+        f.store.issue_refresh_token(sign_in.id, &token(1), NOW).await.unwrap();
+        assert!(matches!(rotate(f.store.clone(), 1, 2, later(10)).await, RefreshOutcome::Rotated { .. }));
+        assert!(matches!(rotate(f.store.clone(), 1, 3, later(40)).await, RefreshOutcome::Repeated { .. }));
+        let outcome = rotate(f.store.clone(), 1, 3, later(41)).await;
+        assert!(matches!(outcome, RefreshOutcome::Reused { sign_in: id } if id == sign_in.id), "{outcome:?}");
+        assert!(matches!(rotate(f.store.clone(), 2, 4, later(42)).await, RefreshOutcome::Invalid));
+        assert_eq!(f.store.sign_in(sign_in.id).await.unwrap().unwrap().end_reason.as_deref(), Some("refresh_token_reused"));
+    }
+
+    async fn j14_an_unknown_or_expired_refresh_token_gets_nothing(f) {
+        let sign_in = signed_in(f).await;
+        f.store.issue_refresh_token(sign_in.id, &token(1), NOW).await.unwrap();
+        assert!(matches!(rotate(f.store.clone(), 7, 8, NOW).await, RefreshOutcome::Invalid));
+        assert!(matches!(rotate(f.store.clone(), 1, 8, later(36_000)).await, RefreshOutcome::Invalid));
+        assert_eq!(f.store.sign_in_of_refresh_token(SecretHash([1; 32])).await.unwrap(), Some(sign_in.id));
+    }
+
+    async fn j12_an_authorization_code_is_good_once_and_a_replay_ends_what_it_began(f) {
+        let sign_in = signed_in(f).await;
+        let code = AuthorizationCode {
+            hash: SecretHash([5; 32]),
+            client_id: "postern-cli".into(),
+            redirect_uri: "http://127.0.0.1:1/cb".into(),
+            code_challenge: "c".into(),
+            user: sign_in.user,
+            sign_in: sign_in.id,
+            authenticated_at: NOW,
+            expires_at: later(60),
+        };
+        f.store.issue_authorization_code(&code).await.unwrap();
+        assert_eq!(f.store.redeem_authorization_code(SecretHash([6; 32]), NOW).await.unwrap(), CodeRedemption::Invalid);
+        assert_eq!(f.store.redeem_authorization_code(code.hash, NOW).await.unwrap(), CodeRedemption::Redeemed(code.clone()));
+        assert_eq!(f.store.redeem_authorization_code(code.hash, NOW).await.unwrap(), CodeRedemption::Replayed { sign_in: sign_in.id });
+        assert!(f.store.sign_in(sign_in.id).await.unwrap().unwrap().ended_at.is_some());
+
+        let late = AuthorizationCode { hash: SecretHash([7; 32]), ..code };
+        f.store.issue_authorization_code(&late).await.unwrap();
+        assert_eq!(f.store.redeem_authorization_code(late.hash, later(60)).await.unwrap(), CodeRedemption::Invalid);
+    }
+
+    async fn a_device_waits_is_slowed_down_and_gets_its_approval_once(f) {
+        let user = f.put_user("ada").await;
+        let device = device(1);
+        f.store.issue_device_code(&device).await.unwrap();
+        let poll = async |secs| f.store.poll_device(device.hash, later(secs)).await.unwrap();
+        assert_eq!(poll(0).await, DevicePoll::Pending);
+        assert_eq!(poll(1).await, DevicePoll::SlowDown);
+        assert_eq!(poll(7).await, DevicePoll::SlowDown);
+        assert_eq!(poll(30).await, DevicePoll::Pending);
+        assert_eq!(f.store.device_by_user_code("BCDFGHJ1", NOW).await.unwrap().unwrap().device, "laptop");
+        let id = SignInId::mint(NOW, [1; 10]);
+        assert!(f.store.approve_device("BCDFGHJ1", user.id, id, NOW, NOW).await.unwrap());
+        assert!(!f.store.approve_device("BCDFGHJ1", user.id, id, NOW, NOW).await.unwrap());
+        assert!(!f.store.deny_device("BCDFGHJ1", NOW).await.unwrap());
+        let (one, two) = tokio::join!(poll(60), poll(60));
+        let approved = DevicePoll::Approved { user: user.id, sign_in: id, authenticated_at: NOW };
+        assert!([one, two].contains(&approved) && [one, two].contains(&DevicePoll::Invalid));
+    }
+
+    async fn a_device_code_that_is_denied_expired_or_taken_lets_nobody_in(f) {
+        f.store.issue_device_code(&device(1)).await.unwrap();
+        f.store.issue_device_code(&device(2)).await.unwrap();
+        let twin = DeviceAuthorization { hash: SecretHash([3; 32]), ..device(1) };
+        assert!(matches!(f.store.issue_device_code(&twin).await, Err(ChangeError::Taken { .. })));
+        assert!(f.store.deny_device("BCDFGHJ1", NOW).await.unwrap());
+        assert_eq!(f.store.poll_device(SecretHash([1; 32]), NOW).await.unwrap(), DevicePoll::Denied);
+        assert_eq!(f.store.poll_device(SecretHash([2; 32]), later(600)).await.unwrap(), DevicePoll::Invalid);
+        assert_eq!(f.store.device_by_user_code("BCDFGHJ2", later(600)).await.unwrap(), None);
+    }
+
+    async fn a_service_token_is_found_by_its_hash_and_revoked_for_every_gateway(f) {
+        let account = ServiceAccount { id: ServiceAccountId::mint(NOW, [1; 10]), name: name("ci"), note: String::new(), disabled: false };
+        let token = ServiceToken {
+            id: TokenId::mint(NOW, [2; 10]),
+            account: account.id,
+            note: "builds".into(),
+            created_at: NOW,
+            expires_at: Some(later(100)),
+            revoked_at: None,
+        };
+        let mut change = f.change().await;
+        assert!(matches!(change.put_service_token(&token, SecretHash([8; 32])).await, Err(ChangeError::Missing { .. })));
+        drop(change);
+        let mut change = f.change().await;
+        change.put(&account, Expect::New).await.unwrap();
+        change.put_service_token(&token, SecretHash([8; 32])).await.unwrap();
+        change.commit().await.unwrap();
+        assert_eq!(f.store.service_token(SecretHash([8; 32])).await.unwrap(), Some(token.clone()));
+        assert_eq!(f.store.service_token(SecretHash([9; 32])).await.unwrap(), None);
+        assert_eq!(f.store.service_tokens(Some(account.id)).await.unwrap(), std::slice::from_ref(&token));
+        assert!(token.is_live(NOW) && !token.is_live(later(100)));
+        let mut change = f.change().await;
+        change.revoke_service_token(token.id).await.unwrap();
+        change.commit().await.unwrap();
+        assert!(!f.store.service_token(SecretHash([8; 32])).await.unwrap().unwrap().is_live(NOW));
+        assert!(f.store.snapshot_source(NOW).await.unwrap().revoked.revoked_tokens.contains(&token.id));
+    }
+
+    async fn removing_a_service_account_revokes_its_tokens(f) {
+        let account = ServiceAccount { id: ServiceAccountId::mint(NOW, [1; 10]), name: name("ci"), note: String::new(), disabled: false };
+        let token = ServiceToken { id: TokenId::mint(NOW, [2; 10]), account: account.id, note: String::new(), created_at: NOW, expires_at: None, revoked_at: None };
+        let mut change = f.change().await;
+        change.put(&account, Expect::New).await.unwrap();
+        change.put_service_token(&token, SecretHash([8; 32])).await.unwrap();
+        change.delete::<ServiceAccount>(&account.id, Expect::Any).await.unwrap();
+        change.commit().await.unwrap();
+        assert!(f.store.snapshot_source(NOW).await.unwrap().revoked.revoked_tokens.contains(&token.id));
+    }
+
+    async fn j12_of_parallel_enrolments_as_many_win_as_the_token_has_uses(f) {
+        enrolment(f, 3, false).await;
+        let mut calls = tokio::task::JoinSet::new();
+        for n in 0..12 {
+            let store = f.store.clone();
+            calls.spawn(async move { store.enroll(SecretHash([1; 32]), &key(n), NOW).await });
+        }
+        let results = calls.join_all().await;
+        assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 3);
+        assert!(results.iter().all(|r| !matches!(r, Err(EnrolError::Change(_)))));
+        assert_eq!(f.store.all::<Connector>().await.unwrap().len(), 3);
+        assert!(f.store.enrolment_tokens(NOW).await.unwrap().is_empty());
+    }
+
+    async fn the_same_key_enrolled_again_gets_the_connector_it_made_and_a_revoked_one_gets_nothing(f) {
+        enrolment(f, 1, false).await;
+        let first = f.store.enroll(SecretHash([1; 32]), &key(1), NOW).await.unwrap();
+        let again = f.store.enroll(SecretHash([1; 32]), &key(1), later(1)).await.unwrap();
+        assert_eq!(again.value, first.value);
+        assert!(matches!(f.store.enroll(SecretHash([1; 32]), &key(2), NOW).await, Err(EnrolError::Token)));
+        assert!(matches!(f.store.enroll(SecretHash([1; 32]), &key(1), later(3600)).await, Err(EnrolError::Token)));
+        let mut change = f.change().await;
+        change.revoke_connector(first.value.id).await.unwrap();
+        change.commit().await.unwrap();
+        assert!(matches!(f.store.enroll(SecretHash([1; 32]), &key(1), NOW).await, Err(EnrolError::Token)));
+    }
+
+    async fn an_ephemeral_connector_is_gone_half_an_hour_after_it_was_last_seen(f) {
+        enrolment(f, 2, true).await;
+        let kept = f.store.enroll(SecretHash([1; 32]), &key(1), NOW).await.unwrap().value.id;
+        let gone = f.store.enroll(SecretHash([1; 32]), &key(2), NOW).await.unwrap().value.id;
+        f.store.connectors_seen(&[kept], later(600)).await.unwrap();
+        assert!(f.store.reap_ephemeral_connectors(later(1800)).await.unwrap().is_empty());
+        assert_eq!(f.store.reap_ephemeral_connectors(later(1801)).await.unwrap(), [gone]);
+        assert_eq!(f.store.all::<Connector>().await.unwrap().len(), 1);
+    }
+
+    async fn cleaning_removes_what_no_one_can_use_and_nothing_else(f) {
+        let sign_in = signed_in(f).await;
+        f.store.issue_refresh_token(sign_in.id, &token(1), NOW).await.unwrap();
+        f.store.issue_device_code(&device(1)).await.unwrap();
+        rotate(f.store.clone(), 1, 2, later(1)).await;
+        f.store.clean(later(3600)).await.unwrap();
+        assert!(f.store.device_by_user_code("BCDFGHJ1", NOW).await.unwrap().is_none());
+        // The spent one still tells a thief from a slow command, its sealed successor is gone.
+        assert!(matches!(rotate(f.store.clone(), 1, 3, later(20)).await, RefreshOutcome::Reused { .. }));
+    }
+}
+
+async fn async_rotate(store: Store, n: u8) -> (u8, RefreshOutcome) {
+    (n, rotate(store, 1, n, later(1)).await)
+}

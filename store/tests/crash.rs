@@ -1,0 +1,116 @@
+//! F34: a process killed in the middle of writing loses nothing that it had acknowledged.
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+#[path = "support/permits.rs"]
+#[expect(dead_code, unreachable_pub, reason = "shared with the tests inside of the crate")]
+mod permits;
+
+use permits::Scene;
+use postern_ids::{NodeId, SiteId, Timestamp};
+use postern_policy::model::Site;
+use postern_store::{
+    Actor, AuditVerdict, Database, Expect, Store, StoreConfig,
+    journal::{Journal, SessionFacts},
+};
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+/// Tells the child where to work.
+const DIRECTORY: &str = "POSTERN_TEST_CRASH_DIRECTORY";
+
+fn config(dir: &Path) -> StoreConfig {
+    StoreConfig {
+        database: Database::Sqlite { path: dir.join("postern.db") },
+        master_key_file: dir.join("master.key"),
+        migrate: true,
+    }
+}
+
+fn node() -> NodeId {
+    NodeId::mint(NOW, [1; 10])
+}
+
+/// Says what it was told is durable, for ever. Only a child of the test below has the directory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_that_writes_until_it_is_killed() {
+    let Some(dir) = std::env::var_os(DIRECTORY) else { return };
+    let dir = Path::new(&dir);
+    let store = Store::open(config(dir), NOW).await.unwrap();
+    let (journal, _) = Journal::open(&dir.join("journal"), node()).unwrap();
+    let records = tokio::spawn(async move {
+        let scene = Scene::new(NOW);
+        loop {
+            let facts = SessionFacts { ingress: "client", connector: None, at: NOW };
+            let sequence = journal.record(scene.permit(), facts).await.unwrap().sequence();
+            say(&format!("recorded {sequence}"));
+        }
+    });
+    let changes = tokio::spawn(async move {
+        loop {
+            let mut change = store.change(Actor::system("test"), NOW).await.unwrap();
+            let id = SiteId::mint(NOW, rand::random());
+            let name = id.to_string().replace('_', "-").parse().unwrap();
+            change.put(&Site { id, name }, Expect::New).await.unwrap();
+            change.commit().await.unwrap();
+            say(&format!("committed {id}"));
+        }
+    });
+    let _ = tokio::join!(records, changes);
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).unwrap();
+}
+
+/// Runs the child until it said this many lines, kills it, and gives the lines.
+fn run_and_kill(dir: &Path, lines: usize) -> Vec<String> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["child_that_writes_until_it_is_killed", "--exact", "--nocapture"])
+        .env(DIRECTORY, dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said: Vec<String> = out.by_ref().take(lines).map(Result::unwrap).collect();
+    // SIGKILL, at whatever it is doing.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // What it had said before it died counts as well.
+    said.extend(out.map_while(Result::ok));
+    said
+}
+
+#[tokio::test]
+async fn f34_a_process_killed_in_the_middle_of_writing_loses_nothing_it_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut committed, mut recorded) = (Vec::new(), 0);
+    for round in 0..5 {
+        for line in run_and_kill(dir.path(), 40 + 17 * round) {
+            match line.split_once(' ') {
+                Some(("committed", id)) => committed.push(id.parse::<SiteId>().unwrap()),
+                Some(("recorded", sequence)) => recorded = sequence.parse::<u64>().unwrap(),
+                _ => {}
+            }
+        }
+        let store = Store::open(config(dir.path()), NOW).await.unwrap();
+        for id in &committed {
+            assert!(store.find::<Site>(id).await.unwrap().is_some(), "round {round}: {id} is lost");
+        }
+        let AuditVerdict::Whole { records } = store.verify_audit("store").await.unwrap() else {
+            unreachable!("round {round}: the audit is broken")
+        };
+        // One line for each site and one for the seed: a change is there with its audit line or not at all.
+        assert_eq!(records, store.all::<Site>().await.unwrap().len() as u64 + 1);
+        store.close().await;
+        let (journal, report) = Journal::open(&dir.path().join("journal"), node()).unwrap();
+        assert!(report.last_sequence >= recorded, "round {round}: {recorded} was acknowledged");
+        journal.close();
+    }
+    assert!(committed.len() > 10 && recorded > 10);
+}
