@@ -74,6 +74,8 @@ closed_list! {
         UserDisabled = "user_disabled", code 4447, exit 77, "the user was disabled";
         /// An administrator ended this session.
         EndedByAdmin = "ended_by_admin", code 4448, exit 77, "an administrator ended the session";
+        /// The person or program that it belongs to ended this session.
+        EndedByPrincipal = "ended_by_principal", code 4451, exit 77, "whoever it belongs to ended the session";
         /// A policy that fails closed cut the session because the policy store was away for too long.
         PolicyStale = "policy_stale", code 4503, exit 75, "the policy store could not be reached for too long";
         /// A limit was reached.

@@ -4,7 +4,9 @@
 //! sees through two traits, [`Snapshots`] and [`LiveSessions`], which the gateway implements.
 #![forbid(unsafe_code)]
 
+mod api;
 mod body;
+mod caller;
 mod client_addr;
 mod cookies;
 mod headers;
@@ -29,6 +31,8 @@ pub fn router(state: WebState) -> axum::Router {
     axum::Router::new()
         .merge(pages::routes())
         .merge(oauth::routes())
+        .nest("/api/v1", api::routes(&state))
+        .fallback(pages::not_found)
         .layer(axum::middleware::from_fn(headers::protect))
         .with_state(state)
 }

@@ -16,6 +16,8 @@ const FAILURE: &str = include_str!("templates/failure.html");
 pub(crate) enum PageFailure {
     /// The request is not one that our pages send.
     BadRequest(&'static str),
+    /// There is no such page.
+    NotFound,
     /// The form was not sent by our page, or by an old one.
     Csrf,
     /// Two cookies of one name came.
@@ -36,6 +38,12 @@ impl PageFailure {
                 "This link is not right",
                 what,
                 "Start again from the command or link that brought you here.",
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "There is no such page",
+                "The address leads nowhere on this gateway.",
+                "Check the address for a typing error.",
             ),
             Self::Csrf => (
                 StatusCode::FORBIDDEN,
@@ -81,9 +89,12 @@ impl IntoResponse for PageFailure {
                 let seconds = HeaderValue::from(after.as_secs().max(1));
                 page.header(header::RETRY_AFTER, seconds).into_response()
             }
-            Self::BadRequest(_) | Self::Csrf | Self::CookieAmbiguous | Self::Unavailable | Self::Internal => {
-                page.into_response()
-            }
+            Self::BadRequest(_)
+            | Self::NotFound
+            | Self::Csrf
+            | Self::CookieAmbiguous
+            | Self::Unavailable
+            | Self::Internal => page.into_response(),
         }
     }
 }

@@ -33,3 +33,8 @@ pub(crate) fn routes() -> Router<WebState> {
         .route(assets::css_path(), get(assets::css))
         .route(assets::ICON_PATH, get(assets::icon))
 }
+
+/// There is no such page.
+pub(crate) async fn not_found() -> PageFailure {
+    PageFailure::NotFound
+}
