@@ -160,7 +160,7 @@ impl Names {
         Self(names)
     }
 
-    fn one(&self, id: impl ToString) -> Option<Name> {
+    fn one(&self, id: &impl ToString) -> Option<Name> {
         let id = id.to_string();
         // An id is itself within the alphabet of names, so that a dangling reference can be seen and not only missed.
         self.0.get(&id).cloned().or_else(|| id.parse().ok())
@@ -168,7 +168,7 @@ impl Names {
 
     /// The names of these, sorted: the order in which ids were stored says nothing.
     fn all<'a, I: ToString + 'a>(&self, ids: impl IntoIterator<Item = &'a I>) -> Vec<Name> {
-        let names: BTreeSet<Name> = ids.into_iter().filter_map(|id| self.one(id.to_string())).collect();
+        let names: BTreeSet<Name> = ids.into_iter().filter_map(|id| self.one(id)).collect();
         names.into_iter().collect()
     }
 }
@@ -204,7 +204,7 @@ fn window(window: &Window) -> Document {
 fn resource(resource: &Resource, names: &Names) -> Document {
     Document::Resource(ResourceDocument {
         name: resource.name.clone(),
-        site: names.one(resource.site).unwrap_or_else(|| resource.name.clone()),
+        site: names.one(&resource.site).unwrap_or_else(|| resource.name.clone()),
         protocol: protocol(resource.kind),
         target: resource.target.to_string(),
         labels: resource.labels.clone().into(),
