@@ -3,7 +3,7 @@
 
 use crate::{
     deny::DenyReason,
-    evaluate::{Verdict, evaluate},
+    evaluate::{Unable, Verdict, evaluate},
     model::{ActionKind, Credential, Outage, PrincipalId, ResourceKind},
     places::Placed,
     request::{Asked, Request, Staleness},
@@ -37,11 +37,17 @@ pub(crate) struct No {
     pub(crate) reason: DenyReason,
     pub(crate) placed: Option<Arc<Placed>>,
     pub(crate) determining: Vec<(Arc<Rule>, Option<String>)>,
+    /// Why the request could not be evaluated, if it could not.
+    pub(crate) fault: Option<String>,
 }
 
 impl No {
-    fn because(reason: DenyReason) -> Self {
-        Self { reason, placed: None, determining: Vec::new() }
+    pub(crate) fn because(reason: DenyReason) -> Self {
+        Self::determined(reason, Vec::new())
+    }
+
+    fn determined(reason: DenyReason, determining: Vec<(Arc<Rule>, Option<String>)>) -> Self {
+        Self { reason, placed: None, determining, fault: None }
     }
 
     fn at(self, placed: &Arc<Placed>) -> Self {
@@ -50,7 +56,7 @@ impl No {
 }
 
 /// Where verdicts come from: evaluated, or remembered from an equal request.
-pub(crate) type Evaluated = Option<Arc<Verdict>>;
+pub(crate) type Evaluated = Result<Arc<Verdict>, Unable>;
 
 /// Judges a request by evaluating the rules.
 pub(crate) fn judge(
@@ -61,7 +67,7 @@ pub(crate) fn judge(
     now: Timestamp,
 ) -> Result<Yes, No> {
     judge_with(request, snapshot, staleness, stage, now, |placed| {
-        evaluate(request, placed, &snapshot.compiled, &snapshot.places.groups, now).ok().map(Arc::new)
+        evaluate(request, placed, &snapshot.compiled, &snapshot.places.groups, now).map(Arc::new)
     })
 }
 
@@ -83,7 +89,10 @@ pub(crate) fn judge_with(
     if request.action.kind() == ActionKind::Http && placed.resource.kind != ResourceKind::Http {
         return Err(No::because(DenyReason::WrongKind).at(placed));
     }
-    let verdict = evaluated(placed).ok_or_else(|| No::because(DenyReason::EvaluationFailed).at(placed))?;
+    let verdict = evaluated(placed).map_err(|unable| No {
+        fault: Some(unable.to_string()),
+        ..No::because(DenyReason::EvaluationFailed).at(placed)
+    })?;
     let limit = snapshot.max_staleness();
     let yes = combine(&verdict, staleness, limit, stage, now).map_err(|no| no.at(placed))?;
     let expires_at = ends.min(yes.latest_expiry);
@@ -173,7 +182,7 @@ fn combine(
             (false, false) => DenyReason::GrantExpired,
         };
         let determining = verdict.permits.iter().map(|rule| (rule.clone(), None)).collect();
-        return Err(No { reason, placed: None, determining });
+        return Err(No::determined(reason, determining));
     }
     Ok(Combined {
         earliest_expiry: permits.iter().map(|rule| lasts(rule)).min().unwrap_or(now),
@@ -192,7 +201,7 @@ fn forbids(verdict: &Verdict) -> Result<(), No> {
         return Ok(());
     }
     let reason = if verdict.forbids.is_empty() { DenyReason::RuleError } else { DenyReason::Forbidden };
-    Err(No { reason, placed: None, determining })
+    Err(No::determined(reason, determining))
 }
 
 /// The staleness up to which a permit with this outage mode admits.

@@ -47,6 +47,9 @@ pub struct DecisionRecord {
     pub mfa_within: Vec<Name>,
     /// The rules that determined the outcome.
     pub determining: Vec<RecordedRule>,
+    /// Why the request could not be evaluated, if it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
     /// For a denial: the permits that came closest, nearest first.
     pub near: Vec<NearMiss>,
 }

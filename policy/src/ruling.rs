@@ -26,6 +26,7 @@ pub(crate) struct Ruling {
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) groups: Arc<GroupTree>,
     pub(crate) determining: Vec<(Arc<Rule>, Option<String>)>,
+    pub(crate) fault: Option<String>,
 }
 
 impl Ruling {
@@ -39,6 +40,7 @@ impl Ruling {
             compiled: snapshot.compiled.clone(),
             groups: snapshot.places.groups.clone(),
             determining: Vec::new(),
+            fault: None,
         }
     }
 
@@ -63,7 +65,12 @@ impl Ruling {
         staleness: Staleness,
         at: Timestamp,
     ) -> Self {
-        Self { placed: no.placed, determining: no.determining, ..Self::new(request, snapshot, staleness, at) }
+        Self {
+            placed: no.placed,
+            determining: no.determining,
+            fault: no.fault,
+            ..Self::new(request, snapshot, staleness, at)
+        }
     }
 
     /// The record; for a denial it also works out what came close.
@@ -90,6 +97,7 @@ impl Ruling {
                 .iter()
                 .map(|(rule, error)| RecordedRule::of(rule, error.clone()))
                 .collect(),
+            fault: self.fault.clone(),
             near: match outcome {
                 Outcome::Allowed { .. } => Vec::new(),
                 Outcome::Denied { .. } => near::misses(self),

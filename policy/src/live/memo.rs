@@ -1,7 +1,8 @@
 //! Verdicts remembered within one pass: many sessions of one person at one resource are one question.
 
 use crate::{
-    evaluate::{Verdict, evaluate},
+    evaluate::evaluate,
+    judge::Evaluated,
     model::{Credential, Principal},
     places::Placed,
     request::{Action, Request},
@@ -48,7 +49,7 @@ impl Hash for Key {
 /// The verdicts of one pass: one snapshot, one instant.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    verdicts: HashMap<Key, Option<Arc<Verdict>>>,
+    verdicts: HashMap<Key, Evaluated>,
 }
 
 impl Memo {
@@ -58,7 +59,7 @@ impl Memo {
         placed: &Arc<Placed>,
         snapshot: &Snapshot,
         now: Timestamp,
-    ) -> Option<Arc<Verdict>> {
+    ) -> Evaluated {
         let key = Key {
             principal: request.principal.clone(),
             credential: request.credential.clone(),
@@ -67,7 +68,7 @@ impl Memo {
             source: request.source,
         };
         let verdict = self.verdicts.entry(key).or_insert_with(|| {
-            evaluate(request, placed, &snapshot.compiled, &snapshot.places.groups, now).ok().map(Arc::new)
+            evaluate(request, placed, &snapshot.compiled, &snapshot.places.groups, now).map(Arc::new)
         });
         verdict.clone()
     }

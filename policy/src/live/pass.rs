@@ -112,15 +112,14 @@ impl<'a, H> Pass<'a, H> {
 
     /// Nothing where the last answer stands; the new answer otherwise.
     fn judge(&mut self, seen: &Seen) -> Result<Option<Yes>, No> {
-        let no = |reason| No { reason, placed: None, determining: Vec::new() };
         if let Some(connector) = seen.connector {
             let resource = self.snapshot.asked(&seen.request.resource);
             if resource.is_some_and(|resource| !self.snapshot.may_serve(connector, resource.id)) {
-                return Err(no(DenyReason::ConnectorRevoked));
+                return Err(No::because(DenyReason::ConnectorRevoked));
             }
         }
         if seen.stands {
-            standing(&seen.request, &self.snapshot, self.now).map_err(no)?;
+            standing(&seen.request, &self.snapshot, self.now).map_err(No::because)?;
             return Ok(None);
         }
         let (memo, snapshot, now) = (&mut self.memo, &self.snapshot, self.now);

@@ -189,8 +189,7 @@ impl<H> LiveTable<H> {
         let session = permit.session();
         let Current { snapshot, staleness, principal } = current;
         let deny = |request: Request, reason| {
-            let no = No { reason, placed: None, determining: Vec::new() };
-            Err(Deny::new(request, no, snapshot, *staleness, now))
+            Err(Deny::new(request, No::because(reason), snapshot, *staleness, now))
         };
         let request = permit.request().clone();
         if snapshot.revision() < permit.revision() {

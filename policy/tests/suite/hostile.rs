@@ -147,7 +147,9 @@ fn a10_more_rules_than_can_be_evaluated_in_time_deny() {
     world.places.groups.push(Arc::new(Group { id: third, name: "third".parse().unwrap(), parents: vec![] }));
     let world = with_grants(with_grants(with_grants(world, DEVS, 0, 300), STAFF, 300, 300), third, 600, 300);
     let member = Arc::new(Principal { groups: vec![DEVS, third], ..(*ann()).clone() });
-    assert_eq!(world.decide(&asks(&member)).unwrap_err().reason(), DenyReason::EvaluationFailed);
+    let deny = world.decide(&asks(&member)).unwrap_err();
+    assert_eq!(deny.reason(), DenyReason::EvaluationFailed);
+    assert!(deny.record().fault.unwrap().contains("900 rules apply"));
     assert!(world.decide(&asks(&ann())).is_ok());
 }
 
