@@ -46,7 +46,7 @@ pub(super) fn set(steps: &mut Steps) -> Result<Scene> {
     })?;
     let alice = steps.take("sign alice in: the real form, over HTTP", || {
         let alice = Client::new(&programs, &scratch.join("alice"))?;
-        alice.sign_in(&gateway, ALICE.0, ALICE.1)?;
+        alice.sign_in_with_browser(&gateway, ALICE.0, ALICE.1)?;
         alice.ssh_configuration(&sshd)?;
         Ok(alice)
     })?;

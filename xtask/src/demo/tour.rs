@@ -9,6 +9,8 @@ use std::time::Duration;
 /// A cut is due within a second; the machine may be busy with other things.
 const CUT_WITHIN: Duration = Duration::from_secs(5);
 
+const RECORDED_WITHIN: Duration = Duration::from_secs(10);
+
 const SSH_WITHIN: Duration = Duration::from_secs(20);
 
 /// Walks it.
@@ -36,7 +38,9 @@ pub(super) fn walk(scene: &mut Scene, steps: &mut Steps) -> Result<()> {
     println!("     cut {:.0} ms after the change was acknowledged", cut.as_secs_f64() * 1e3);
     let decision = steps.take("alice is denied, with a decision to ask about", || denied(scene))?;
     steps.take("the owner asks why", || {
-        let why = scene.owner.run(&["explain", &decision])?.expect(0)?;
+        // Records reach the store a moment after they are on disk.
+        let told = || scene.owner.run(&["explain", &decision]).ok().filter(|ran| ran.code == 0);
+        let (why, _) = eventually("the record in the store", RECORDED_WITHIN, told)?;
         anyhow::ensure!(why.stdout.contains("alice"), "no word of alice: {}", why.stdout);
         Ok(())
     })?;
