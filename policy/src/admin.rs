@@ -2,22 +2,18 @@
 //! no stored rule can widen it.
 
 use crate::{
-    deny::DenyReason,
     judge::credential_standing,
     model::{Credential, Principal, PrincipalId},
+    reason::DenyReason,
     rules::schema::{ADMIN, action_uid, gateway_uid, group_uid, principal_uid},
     snapshot::Snapshot,
 };
 use cedar_policy::{Authorizer, Context, Decision, Entities, Entity, PolicySet};
-use postern_ids::{DecisionId, GroupId, Timestamp};
+use postern_ids::{DecisionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, LazyLock};
 
-/// The built-in group of owners. It always exists and cannot be deleted or renamed.
-pub const OWNERS: GroupId = GroupId::from_bytes([0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1]);
-
-/// The name of [`OWNERS`].
-pub const OWNERS_NAME: &str = "owners";
+pub use crate::model::{OWNERS, OWNERS_NAME};
 
 /// What an administrator does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

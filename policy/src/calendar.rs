@@ -2,8 +2,8 @@
 
 use crate::{
     error::SnapshotError,
+    limits::WINDOWS_MAX,
     model::{Weekday, Window},
-    rules::limits::WINDOWS_MAX,
 };
 use jiff::{
     ToSpan,

@@ -1,6 +1,6 @@
 //! Why a source makes no snapshot.
 
-use crate::rules::{Position, RuleFault};
+use crate::fault::{Position, RuleFault};
 use postern_ids::Name;
 
 /// Why a source makes no snapshot. The whole of it is refused: a rule is never skipped.

@@ -3,12 +3,12 @@
 
 use crate::{
     groups::GroupTree,
+    limits::{EVALUATED_MAX, GROUPS_MAX},
     model::{Credential, SignIn},
     places::Placed,
     request::{Action, Request},
     rules::{
         Compiled, Leaf, Rule,
-        limits::{EVALUATED_MAX, GROUPS_MAX},
         schema::{access_uid, group_uid, principal_type, principal_uid},
     },
 };

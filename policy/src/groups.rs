@@ -1,6 +1,10 @@
 //! The group tree, flattened: for each group, everything its members inherit from.
 
-use crate::{admin::OWNERS, error::SnapshotError, model::Group, rules::limits::ANCESTORS_MAX};
+use crate::{
+    error::SnapshotError,
+    limits::ANCESTORS_MAX,
+    model::{Group, OWNERS},
+};
 use postern_ids::{GroupId, Name};
 use std::{
     collections::{BTreeSet, HashMap},

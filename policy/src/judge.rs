@@ -2,10 +2,10 @@
 //! and the live table both come here, so that nothing can be allowed in one and denied in the other.
 
 use crate::{
-    deny::DenyReason,
     evaluate::{Unable, Verdict, evaluate},
     model::{ActionKind, Credential, Outage, PrincipalId, ResourceKind},
     places::Placed,
+    reason::DenyReason,
     request::{Asked, Request, Staleness},
     rules::Rule,
     snapshot::Snapshot,

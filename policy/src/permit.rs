@@ -126,6 +126,6 @@ impl Permit {
     /// Everything `explain` needs.
     pub fn record(&self) -> DecisionRecord {
         let expires_at = (self.expires_at < Timestamp::MAX).then_some(self.expires_at);
-        self.ruling.record(Outcome::Allowed { expires_at })
+        self.ruling.record(Outcome::Allowed { expires_at }, Vec::new())
     }
 }

@@ -1,8 +1,8 @@
 //! What is kept of a decision, complete enough to explain it years later without the snapshot it was made on.
 
 use crate::{
-    deny::DenyReason,
     model::{Credential, PrincipalId, Resource, ResourceKind},
+    reason::DenyReason,
     request::{Action, Asked},
     rules::Rule,
 };

@@ -5,9 +5,8 @@ use crate::{
     evaluate::{sign_in, within},
     groups::GroupTree,
     judge::{No, Yes},
-    near,
     places::Placed,
-    record::{DecisionRecord, Outcome, RecordedPrincipal, RecordedResource, RecordedRule},
+    record::{DecisionRecord, NearMiss, Outcome, RecordedPrincipal, RecordedResource, RecordedRule},
     request::{Request, Staleness},
     rules::{Compiled, Rule},
     snapshot::Snapshot,
@@ -73,8 +72,8 @@ impl Ruling {
         }
     }
 
-    /// The record; for a denial it also works out what came close.
-    pub(crate) fn record(&self, outcome: Outcome) -> DecisionRecord {
+    /// The record, with what came close where that was worked out.
+    pub(crate) fn record(&self, outcome: Outcome, near: Vec<NearMiss>) -> DecisionRecord {
         let sign_in = sign_in(&self.request.credential);
         DecisionRecord {
             decision: self.request.decision,
@@ -98,10 +97,7 @@ impl Ruling {
                 .map(|(rule, error)| RecordedRule::of(rule, error.clone()))
                 .collect(),
             fault: self.fault.clone(),
-            near: match outcome {
-                Outcome::Allowed { .. } => Vec::new(),
-                Outcome::Denied { .. } => near::misses(self),
-            },
+            near,
         }
     }
 

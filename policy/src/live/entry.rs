@@ -1,6 +1,6 @@
 //! One live session.
 
-use super::{Filter, LiveView};
+use super::filter::{Filter, LiveView};
 use crate::{
     groups::GroupTree,
     judge::Yes,

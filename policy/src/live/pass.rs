@@ -1,33 +1,21 @@
 //! One look at the live sessions, in slices, so that nobody waits for the whole of it.
 
-use super::{entry::Entry, memo::Memo, table::LiveTable};
+use super::{cut::Cut, entry::Entry, memo::Memo, shards::Shards};
 use crate::{
-    deny::{Deny, DenyReason},
+    deny::Deny,
     judge::{No, Stage, Yes, judge_with, standing},
+    reason::DenyReason,
     request::{Request, Staleness},
     snapshot::Snapshot,
 };
-use postern_ids::{ConnectorId, Ended, SessionId, Timestamp};
+use postern_ids::{ConnectorId, SessionId, Timestamp};
 use std::sync::Arc;
-
-/// A session that must end. It is out of the table already: whoever holds the cut ends it, first the bytes, then the record.
-#[derive(Debug)]
-pub struct Cut<H> {
-    /// Which session.
-    pub session: SessionId,
-    /// How it ends.
-    pub ended: Ended,
-    /// The decision that ended it; none when an administrator did.
-    pub deny: Option<Deny>,
-    /// What the session was entered with.
-    pub handle: H,
-}
 
 /// A pass over the table that has been begun and not finished. Sessions that enter meanwhile are not in it: they were
 /// decided on what is current.
 #[derive(Debug)]
 pub struct Pass<'a, H> {
-    table: &'a LiveTable<H>,
+    shards: &'a Shards<H>,
     snapshot: Arc<Snapshot>,
     staleness: Staleness,
     now: Timestamp,
@@ -45,13 +33,13 @@ struct Seen {
 
 impl<'a, H> Pass<'a, H> {
     pub(super) fn new(
-        table: &'a LiveTable<H>,
+        shards: &'a Shards<H>,
         waiting: Vec<SessionId>,
         snapshot: Arc<Snapshot>,
         staleness: Staleness,
         now: Timestamp,
     ) -> Self {
-        Self { table, snapshot, staleness, now, waiting, memo: Memo::default() }
+        Self { shards, snapshot, staleness, now, waiting, memo: Memo::default() }
     }
 
     /// Looks at up to `entries` sessions and gives those that must end. A session costs about 50 µs where its answer
@@ -76,7 +64,7 @@ impl<'a, H> Pass<'a, H> {
         loop {
             let seen = self.see(session)?;
             let answer = self.judge(&seen);
-            let mut shard = self.table.shard(session);
+            let mut shard = self.shards.shard(session);
             // Changed meanwhile: the answer is about something else.
             if shard.get(session)?.version != seen.version {
                 continue;
@@ -100,7 +88,7 @@ impl<'a, H> Pass<'a, H> {
 
     /// Reads a session, unless a newer snapshot than this pass has answered for it (D6).
     fn see(&self, session: SessionId) -> Option<Seen> {
-        let shard = self.table.shard(session);
+        let shard = self.shards.shard(session);
         let entry = shard.get(session).filter(|entry| entry.revision <= self.snapshot.revision())?;
         Some(Seen {
             request: entry.request.clone(),

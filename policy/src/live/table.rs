@@ -1,11 +1,19 @@
 //! Entering, leaving and finding live sessions.
 
-use super::{Cut, Filter, LiveView, Pass, entry::Entry, shard::Shard};
+use super::{
+    cut::Cut,
+    entry::Entry,
+    filter::{Filter, LiveView},
+    pass::Pass,
+    shard::Shard,
+    shards::Shards,
+};
 use crate::{
-    deny::{Deny, DenyReason},
+    deny::Deny,
     judge::{No, Stage, judge, standing},
     model::Principal,
     permit::Permit,
+    reason::DenyReason,
     request::{Request, Staleness},
     snapshot::Snapshot,
 };
@@ -13,14 +21,11 @@ use postern_ids::{ConnectorId, Ended, SessionId, Timestamp};
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, MutexGuard,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
-
-/// Locks in the table: enough that eight cores seldom meet.
-const SHARDS: usize = 64;
 
 /// What holds at this moment, read *after* a session entered the table.
 #[derive(Debug, Clone)]
@@ -37,15 +42,14 @@ pub struct Current {
 /// session can be cut from the moment it entered.
 #[derive(Debug)]
 pub struct LiveTable<H> {
-    shards: Box<[Mutex<Shard<H>>]>,
+    shards: Shards<H>,
     /// `max_staleness` of the newest snapshot seen, in seconds.
     max_staleness_s: AtomicU32,
 }
 
 impl<H> Default for LiveTable<H> {
     fn default() -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect();
-        Self { shards, max_staleness_s: AtomicU32::new(u32::MAX) }
+        Self { shards: Shards::default(), max_staleness_s: AtomicU32::new(u32::MAX) }
     }
 }
 
@@ -64,7 +68,7 @@ impl<H> LiveTable<H> {
         now: Timestamp,
     ) -> Result<Permit, Deny> {
         let session = permit.session();
-        let earlier = self.shard(session).insert(Entry::new(&permit, handle));
+        let earlier = self.shards.shard(session).insert(Entry::new(&permit, handle));
         drop(earlier);
         let current = current();
         self.note(&current.snapshot);
@@ -77,12 +81,12 @@ impl<H> LiveTable<H> {
 
     /// Takes a session out because it ended; none if it was cut or never entered.
     pub fn leave(&self, session: SessionId) -> Option<H> {
-        self.shard(session).remove(session).map(|entry| entry.handle)
+        self.shards.shard(session).remove(session).map(|entry| entry.handle)
     }
 
     /// Notes which connector carries a session; a revoked or moved connector cuts it.
     pub fn carried_by(&self, session: SessionId, connector: ConnectorId) {
-        self.shard(session).change(session, |entry| {
+        self.shards.shard(session).change(session, |entry| {
             entry.connector = Some(connector);
             entry.version = entry.version.wrapping_add(1);
         });
@@ -90,7 +94,7 @@ impl<H> LiveTable<H> {
 
     /// How many sessions are live.
     pub fn len(&self) -> usize {
-        self.locked().map(|shard| shard.len()).sum()
+        self.shards.locked().map(|shard| shard.len()).sum()
     }
 
     /// Whether none is.
@@ -102,9 +106,12 @@ impl<H> LiveTable<H> {
     /// an answer depends on has changed, it is not worked out again.
     pub fn reconcile(&self, snapshot: Arc<Snapshot>, staleness: Staleness, now: Timestamp) -> Pass<'_, H> {
         self.note(&snapshot);
-        let all =
-            self.locked().flat_map(|shard| shard.iter().map(Entry::session).collect::<Vec<_>>()).collect();
-        Pass::new(self, all, snapshot, staleness, now)
+        let all = self
+            .shards
+            .locked()
+            .flat_map(|shard| shard.iter().map(Entry::session).collect::<Vec<_>>())
+            .collect();
+        Pass::new(&self.shards, all, snapshot, staleness, now)
     }
 
     /// Begins to decide those sessions again whose boundary has come.
@@ -112,13 +119,13 @@ impl<H> LiveTable<H> {
         self.note(&snapshot);
         let too_stale = staleness > snapshot.max_staleness();
         let mut due = Vec::new();
-        for shard in self.locked() {
+        for shard in self.shards.locked() {
             due.extend(shard.due(now));
             if too_stale && shard.fails_closed() {
                 due.extend(shard.iter().filter(|entry| entry.fails_closed).map(Entry::session));
             }
         }
-        Pass::new(self, due, snapshot, staleness, now)
+        Pass::new(&self.shards, due, snapshot, staleness, now)
     }
 
     /// Replaces principals that were read again, unless a newer reading stands there. Gives the number of sessions whose
@@ -126,7 +133,7 @@ impl<H> LiveTable<H> {
     pub fn replace_principals(&self, principals: &[Arc<Principal>]) -> usize {
         let by_id: HashMap<_, _> = principals.iter().map(|principal| (principal.id, principal)).collect();
         let mut changed = 0;
-        for mut shard in self.locked() {
+        for mut shard in self.shards.locked() {
             for entry in shard.iter_mut() {
                 if let Some(principal) = by_id.get(&entry.request.principal.id) {
                     changed += usize::from(entry.replace_principal(principal));
@@ -145,18 +152,18 @@ impl<H> LiveTable<H> {
             let stale = shard.fails_closed().then_some(stale_at);
             [shard.next_timer(), stale].into_iter().flatten().min()
         };
-        self.locked().filter_map(of_shard).min()
+        self.shards.locked().filter_map(of_shard).min()
     }
 
     /// The sessions that a filter selects.
     pub fn matching(&self, filter: &Filter) -> Vec<LiveView> {
         if let Filter::Session(session) = *filter {
-            return self.shard(session).get(session).map(Entry::view).into_iter().collect();
+            return self.shards.shard(session).get(session).map(Entry::view).into_iter().collect();
         }
         let views = |shard: MutexGuard<'_, Shard<H>>| {
             shard.iter().filter(|entry| entry.is_selected(filter)).map(Entry::view).collect::<Vec<_>>()
         };
-        self.locked().flat_map(views).collect()
+        self.shards.locked().flat_map(views).collect()
     }
 
     /// Takes out the sessions that a filter selects, to be ended.
@@ -167,17 +174,6 @@ impl<H> LiveTable<H> {
             Some(Cut { session, ended, deny: None, handle })
         });
         taken.collect()
-    }
-
-    pub(super) fn shard(&self, session: SessionId) -> MutexGuard<'_, Shard<H>> {
-        // The last byte of a UUIDv7 is random.
-        let [.., last] = session.to_bytes();
-        let shard = &self.shards[usize::from(last) % SHARDS];
-        shard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn locked(&self) -> impl Iterator<Item = MutexGuard<'_, Shard<H>>> {
-        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn note(&self, snapshot: &Snapshot) {
@@ -200,7 +196,7 @@ impl<H> LiveTable<H> {
             return deny(request, DenyReason::PrincipalChanged);
         };
         loop {
-            let seen = self.shard(session).change(session, |entry| {
+            let seen = self.shards.shard(session).change(session, |entry| {
                 entry.replace_principal(newest);
                 let stands = entry.stands(snapshot, *staleness, now);
                 (entry.version, stands, entry.request.principal.clone())
@@ -221,7 +217,8 @@ impl<H> LiveTable<H> {
                 Ok(yes) => yes,
                 Err(no) => return Err(Deny::new(request, no, snapshot, *staleness, now)),
             };
-            let applied = self.shard(session).change(session, |entry| entry.accept(version, &yes, snapshot));
+            let applied =
+                self.shards.shard(session).change(session, |entry| entry.accept(version, &yes, snapshot));
             if applied == Some(true) {
                 return Ok(Permit::new(request, &yes, snapshot, *staleness, now));
             }

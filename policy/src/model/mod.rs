@@ -7,7 +7,9 @@ mod rule;
 mod settings;
 
 pub use calendar::{Threshold, Weekday, Window};
-pub use people::{Credential, Group, Principal, PrincipalId, PrincipalKind, SignIn, TokenFacts};
+pub use people::{
+    Credential, Group, OWNERS, OWNERS_NAME, Principal, PrincipalId, PrincipalKind, SignIn, TokenFacts,
+};
 pub use place::{
     Connector, ConnectorState, HostKey, HostKeyState, Resource, ResourceKind, Site, Target, TargetError,
 };

@@ -105,6 +105,12 @@ pub enum Credential {
     None,
 }
 
+/// The built-in group of owners. It always exists and cannot be deleted or renamed.
+pub const OWNERS: GroupId = GroupId::from_bytes([0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1]);
+
+/// The name of [`OWNERS`].
+pub const OWNERS_NAME: &str = "owners";
+
 /// A set of principals. Groups nest; a cycle is harmless and makes its members equal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,10 +1,12 @@
 //! Whether one policy text may stand in the store.
 
 use super::{
-    fault::RuleFault,
-    limits::{NESTING_MAX, OPERATORS_MAX, TEXT_BYTES_MAX},
     schema::{ACCESS, TYPES},
     walk::{self, Uses},
+};
+use crate::{
+    fault::RuleFault,
+    limits::{NESTING_MAX, OPERATORS_MAX, TEXT_BYTES_MAX},
 };
 use cedar_policy::{
     Effect, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ValidationMode, Validator,

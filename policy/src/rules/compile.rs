@@ -1,11 +1,7 @@
 //! From what the store holds to what is evaluated.
 
-use super::{
-    check::check,
-    index::Index,
-    limits::{RULES_MAX, THRESHOLDS_MAX},
-    rule::Rule,
-};
+use super::{check::check, index::Index, rule::Rule};
+use crate::limits::{RULES_MAX, THRESHOLDS_MAX};
 use crate::{
     calendar::Calendar,
     error::SnapshotError,

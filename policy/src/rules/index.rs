@@ -1,11 +1,8 @@
 //! Finding the few rules that a request needs. Cedar looks at every policy it is given; here each policy lies in the
 //! bucket of the principal that its scope names, and there in the leaf of the resource that its scope names.
 
-use super::{
-    limits::{RULES_MAX, UNSCOPED_MAX},
-    rule::Rule,
-    schema::TYPES,
-};
+use super::{rule::Rule, schema::TYPES};
+use crate::limits::{RULES_MAX, UNSCOPED_MAX};
 use crate::{calendar::Calendar, error::SnapshotError, model::Threshold};
 use cedar_policy::{EntityTypeName, EntityUid, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint};
 use postern_ids::GroupId;

@@ -3,10 +3,8 @@
 
 mod check;
 mod compile;
-mod fault;
 mod grant_text;
 mod index;
-pub(crate) mod limits;
 mod names;
 mod rule;
 pub(crate) mod schema;
@@ -14,7 +12,6 @@ mod walk;
 
 pub use check::check_policy;
 pub(crate) use compile::Compiled;
-pub use fault::{Position, RuleFault};
 pub use grant_text::quoted;
 pub(crate) use index::Leaf;
 pub use names::exchange_entities;

@@ -1,10 +1,8 @@
 //! The checks that a schema cannot make: Cedar's validator takes `context has typo` for a constant `false`, so a misspelled
 //! condition under `unless` would hold for ever. Here every attribute, name and function must be one that exists.
 
-use super::{
-    fault::RuleFault,
-    schema::{CONTEXT_ATTRIBUTES, RESOURCE_ATTRIBUTES},
-};
+use super::schema::{CONTEXT_ATTRIBUTES, RESOURCE_ATTRIBUTES};
+use crate::fault::RuleFault;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
