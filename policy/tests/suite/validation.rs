@@ -1,7 +1,8 @@
 //! What a policy text must satisfy before it may stand.
 
 use crate::world::*;
-use postern_policy::{SnapshotError, check_policy};
+use postern_policy::{SnapshotError, check_policy, exchange_entities};
+use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 fn fault(text: &str) -> String {
@@ -150,4 +151,80 @@ fn one_bad_policy_refuses_the_whole_snapshot_and_is_named_with_its_position() {
     let SnapshotError::Rule { kind, name, position, .. } = error else { panic!("{error}") };
     assert_eq!((kind, name.as_str()), ("policy", "policy-0"));
     assert_eq!(position.map(|p| (p.line, p.column)), Some((2, 16)));
+}
+
+/// Text that looks like Cedar as often as not.
+fn any_text() -> impl Strategy<Value = String> {
+    let pieces = [
+        "permit (",
+        "forbid (",
+        "principal",
+        ", ",
+        "action",
+        "resource",
+        ")",
+        " when { ",
+        " unless { ",
+        " }",
+        ";",
+        "context",
+        ".",
+        "windows",
+        "contains(",
+        "\"office-hours\"",
+        " has ",
+        "idp",
+        " && ",
+        " || ",
+        "!",
+        "(",
+        "[",
+        "]",
+        "{",
+        "}",
+        "//",
+        "\n",
+        "\"",
+        "\\",
+        "::",
+        "Group",
+        "User",
+        " in ",
+        " == ",
+        " is ",
+        "if ",
+        " then ",
+        " else ",
+        "1",
+        " + ",
+        "true",
+        "ip(\"10.0.0.0/8\")",
+        "like \"*\"",
+        "é",
+        "\u{202e}",
+        "\u{0}",
+        "@a(\"b\")",
+        "?principal",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    /// D16: no text panics, and whatever is refused is refused with a reason.
+    #[test]
+    fn any_text_is_accepted_or_refused_with_a_reason(text in prop_oneof![any_text(), any::<String>()], condition in any_text()) {
+        let known = BTreeSet::from(["office-hours"]);
+        for text in [text, format!("forbid (principal, action, resource) when {{ {condition} }};")] {
+            if let Err(fault) = check_policy(&text, &known, &known) {
+                prop_assert!(!fault.message.is_empty());
+            } else {
+                world().policy(&text).try_build().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn exchanging_nothing_changes_nothing(text in prop_oneof![any_text(), any::<String>()]) {
+        prop_assert_eq!(exchange_entities(&text, |_, _| None), text);
+    }
 }
