@@ -6,12 +6,6 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("postern-client", &["bearer", "gateway", "sign_in"]),
     ("postern-client", &["cli", "reach"]),
     ("postern-gateway", &["admit", "session"]),
-    (
-        "postern-policy",
-        &["admin", "deny", "evaluate", "groups", "judge", "near", "places", "record", "ruling", "snapshot"],
-    ),
-    ("postern-policy", &["calendar", "error", "rules"]),
-    ("postern-policy", &["pass", "table"]),
     ("postern-store", &["change", "db", "error", "feed", "objects", "open", "schema"]),
     ("postern-tunnel-io", &["driver", "lane", "link", "shared"]),
     ("postern-tunnel-io", &["forward", "pump"]),

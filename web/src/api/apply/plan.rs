@@ -140,7 +140,7 @@ fn place(world: &mut World, document: &Document, now: Timestamp) -> Result<(), M
             let value = PolicyText {
                 id: PolicyId::mint(now, rand::random()),
                 name: policy.name.clone(),
-                text: policy.text.clone(),
+                text: resolve::policy_text(world, &policy.text),
                 outage: resolve::outage(policy.outage),
             };
             put(&mut world.policies, value, |before, new| PolicyText { id: before.id, ..new });

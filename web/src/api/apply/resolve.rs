@@ -5,10 +5,13 @@ use postern_api::{
     Action, ConditionsSpec, Day, GrantDocument, OutageSpec, ResourceDocument, ResourceKind, SelectorSpec,
     SubjectSpec, WindowDocument,
 };
-use postern_ids::{GroupId, Name};
-use postern_policy::model::{
-    ActionKind, Conditions, Grant, Outage, Resource, ResourceKind as Protocol, Selector, Subject, Weekday,
-    Window,
+use postern_ids::{GroupId, Name, ResourceId, ServiceAccountId, SiteId, UserId};
+use postern_policy::{
+    exchange_entities,
+    model::{
+        ActionKind, Conditions, Grant, Outage, Resource, ResourceKind as Protocol, Selector, Subject, Weekday,
+        Window,
+    },
 };
 use postern_store::{Object, Stored};
 use std::collections::BTreeSet;
@@ -61,6 +64,34 @@ pub(super) fn grant(world: &World, document: &GrantDocument, before: Grant) -> R
         outage: outage(document.outage),
         ..before
     })
+}
+
+/// A rule's text as it is stored: people write `Group::"devs"`, the store keeps the id. A name that leads nowhere stays,
+/// and the compiler names it with its place.
+pub(super) fn policy_text(world: &World, text: &str) -> String {
+    fn id<T: Object>(table: &Table<T>, name: &Name) -> Option<String> {
+        table.get(name).map(|stored| stored.value.id().to_string())
+    }
+    exchange_entities(text, |kind, literal| {
+        let name: Name = literal.parse().ok().filter(|_| !is_id(literal))?;
+        match kind {
+            "User" => id(&world.users, &name),
+            "Group" => id(&world.groups, &name),
+            "ServiceAccount" => id(&world.accounts, &name),
+            "Resource" => id(&world.resources, &name),
+            "Site" => id(&world.sites, &name),
+            _ => None,
+        }
+    })
+}
+
+/// Whether this is an id already: nothing that is called like an id is found in its place.
+fn is_id(text: &str) -> bool {
+    text.parse::<UserId>().is_ok()
+        || text.parse::<GroupId>().is_ok()
+        || text.parse::<ServiceAccountId>().is_ok()
+        || text.parse::<ResourceId>().is_ok()
+        || text.parse::<SiteId>().is_ok()
 }
 
 fn action(action: Action) -> ActionKind {
