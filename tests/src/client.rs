@@ -154,6 +154,9 @@ impl Client {
     /// last redirect leads back to the command.
     pub fn sign_in_with_browser(&self, gateway: &Gateway, name: &str, password: &str) -> Result<()> {
         let opened = self.home.join("opened");
+        if opened.exists() {
+            fs::remove_file(&opened)?;
+        }
         let opener = self.home.join("bin/xdg-open");
         fs::write(&opener, format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >>'{}'\n", opened.display()))?;
         fs::set_permissions(&opener, Permissions::from_mode(0o755))?;
@@ -199,7 +202,7 @@ impl Client {
     pub fn ssh_configuration(&self, sshd: &Sshd) -> Result<PathBuf> {
         let file = self.home.join("ssh_config");
         let known = self.home.join("known_hosts");
-        fs::write(&known, format!("* {}\n", sshd.host_key()?))?;
+        write_once(&known, &format!("* {}\n", sshd.host_key()?))?;
         let text = format!(
             "Host *\n  ProxyCommand {} proxy %h\n  User {}\n  IdentityFile {}\n  IdentitiesOnly yes\n  BatchMode yes\n  \
              UserKnownHostsFile {}\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking yes\n  ConnectTimeout 30\n",
@@ -208,7 +211,7 @@ impl Client {
             sshd.user_key().display(),
             known.display(),
         );
-        fs::write(&file, text)?;
+        write_once(&file, &text)?;
         Ok(file)
     }
 
@@ -277,6 +280,14 @@ pub fn approve(browser: &Browser, address: &str, name: &str, password: &str) -> 
         page = browser.post_form(&at, &fields)?;
     }
     anyhow::bail!("{PAGES_MAX} pages and no end, last {at}")
+}
+
+/// Writes a file unless it says this already: another program may be reading it at this moment.
+fn write_once(file: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(file).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(file, text).with_context(|| format!("write {}", file.display()))
 }
 
 fn absolute(origin: &str, location: &str) -> String {

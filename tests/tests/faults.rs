@@ -262,10 +262,11 @@ fn a_stopped_database_does_not_keep_a_session_from_being_cut_by_its_hard_expiry(
         let world = on_server(scratch, &server)?;
         let target = echo(&world)?;
         world.revoke_engineers()?;
-        world.grant_until(Duration::from_secs(6))?;
+        world.grant_until(Duration::from_secs(12))?;
+        until("the grant in force", Duration::from_secs(2), || round_trip(&world.alice).is_ok())?;
         let mut held = hold(&world, scratch.path(), &target)?;
         server.crash()?;
-        until("the cut at the target", Duration::from_secs(10), || target.open() == 0)?;
+        until("the cut at the target", Duration::from_secs(14), || target.open() == 0)?;
         assert_eq!(held.wait(SOON)?.code(), Some(77), "{}", held.log());
         Ok(())
     })
