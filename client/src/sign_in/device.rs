@@ -5,16 +5,25 @@ use crate::{
     failure::{Failure, code, printable},
     home::{Profile, Tokens},
 };
-use postern_api::oauth::{CLIENT_ID, DeviceAuthorizationReply, GRANT_DEVICE_CODE};
+use postern_api::oauth::{CLIENT_ID, DEVICE_NAME_FIELD, DeviceAuthorizationReply, GRANT_DEVICE_CODE};
 use std::time::{Duration, Instant};
 
 /// RFC 8628 section 3.5: `slow_down` adds this much.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 
+/// What the consent page calls this machine, so that a person notices when the code is somebody else's.
+fn this_device() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// Shows where to go and waits until the person has been there.
 pub async fn sign_in(profile: &Profile) -> Result<Tokens, Failure> {
-    let reply: DeviceAuthorizationReply =
-        post_form(profile, "/oauth/device_authorization", &[("client_id", CLIENT_ID)]).await?;
+    let reply: DeviceAuthorizationReply = post_form(
+        profile,
+        "/oauth/device_authorization",
+        &[("client_id", CLIENT_ID), (DEVICE_NAME_FIELD, &this_device())],
+    )
+    .await?;
     eprintln!(
         "On any device, visit\n  {}\nand enter the code\n  {}\n\nOr open\n  {}",
         printable(&reply.verification_uri),

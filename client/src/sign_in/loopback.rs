@@ -8,7 +8,7 @@ use tokio::{
 };
 use url::Url;
 
-const PATH: &str = "/callback";
+const PATH: &str = postern_api::oauth::REDIRECT_PATH;
 /// A request head beyond this is not from a browser that was redirected by our gateway.
 const HEAD_MAX_BYTES: usize = 8 * 1024;
 /// A browser sends its request at once.
