@@ -117,7 +117,9 @@ impl From<ChangeError> for Failure {
             return error.into();
         }
         let (code, next) = match &error {
-            ChangeError::Failed | ChangeError::Store(_) => (ProblemCode::Unavailable, "try again in a moment"),
+            ChangeError::Failed | ChangeError::Store(_) => {
+                (ProblemCode::Unavailable, "try again in a moment")
+            }
             ChangeError::Missing { kind, .. } => return Self::not_found(&kind.to_string()),
             ChangeError::Conflict { .. } | ChangeError::Taken { .. } => {
                 (ProblemCode::Conflict, "read the object again and repeat the change")
