@@ -1,0 +1,14 @@
+//! The router as its peers meet it: pages, authorization server and API over a real store.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking"
+)]
+
+mod api;
+mod apply;
+mod gate;
+mod oauth;
+mod owners;
+mod pages;
