@@ -35,10 +35,20 @@ pub async fn run(api: &Api<'_>, command: &TokensCommand, form: Form) -> Result<(
 }
 
 async fn create(api: &Api<'_>, command: &TokensCreate, form: Form) -> Result<(), Failure> {
-    let expires_in_secs = command.expires.map(|span| span.as_secs());
     // The file first: a token that cannot be kept should not exist.
     let file = command.out.as_deref().map(new_file).transpose()?;
-    let (id, secret, expires_at) = match (&command.site, &command.service_account) {
+    let made = make(api, command).await;
+    if let (Err(_), Some(path)) = (&made, &command.out) {
+        // Ours and empty: the next try needs the name.
+        let _ = std::fs::remove_file(path);
+    }
+    let (id, secret, expires_at) = made?;
+    hand_over(id, &secret, expires_at, file, command, form)
+}
+
+async fn make(api: &Api<'_>, command: &TokensCreate) -> Result<(TokenId, String, Time), Failure> {
+    let expires_in_secs = command.expires.map(|span| span.as_secs());
+    match (&command.site, &command.service_account) {
         (Some(site), _) => {
             let request = EnrolmentTokenRequest {
                 site: site.clone(),
@@ -47,17 +57,16 @@ async fn create(api: &Api<'_>, command: &TokensCreate, form: Form) -> Result<(),
                 ephemeral: command.ephemeral,
             };
             let made: EnrolmentTokenReply = api.post_json("enrolment-tokens", &request).await?;
-            (made.id, made.token, made.expires_at)
+            Ok((made.id, made.token, made.expires_at))
         }
         (None, Some(account)) => {
             let request = IssueTokenRequest { note: command.note.clone(), expires_in_secs };
             let path = format!("service-accounts/{}/tokens", segment(account)?);
             let made: IssuedToken = api.post_json(&path, &request).await?;
-            (made.id, made.token, made.expires_at)
+            Ok((made.id, made.token, made.expires_at))
         }
-        (None, None) => return Err(Failure::usage("--site or --service-account is needed")),
-    };
-    hand_over(id, &secret, expires_at, file, command, form)
+        (None, None) => Err(Failure::usage("--site or --service-account is needed")),
+    }
 }
 
 fn hand_over(
