@@ -7,8 +7,12 @@ use postern_token::{Alg, KeyError, KeySet, SigningKey, VerifyingKey};
 use std::{sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
-/// How long a key signs.
-const SIGNS_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a key of access tokens signs.
+const ACCESS_SIGNS_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How long a key of grants signs. Connectors pin it when they enroll and learn no other, so a successor would be refused
+/// by every connector of before.
+const GRANT_SIGNS_FOR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// How long a key is published before it signs: longer than any gateway waits between two refreshes.
 const PUBLISHED_AHEAD: Duration = Duration::from_secs(2 * 3600);
@@ -140,6 +144,10 @@ async fn load_kind(
 fn candidate(kind: KeyKind, alg: Alg, first: bool, now: Timestamp) -> Result<StoredKey, KeyRingError> {
     let key = SigningKey::generate(alg).map_err(|source| KeyRingError::Key { kid: String::new(), source })?;
     let signs_from = if first { now } else { now.plus(PUBLISHED_AHEAD) };
+    let signs_for = match kind {
+        KeyKind::Access => ACCESS_SIGNS_FOR,
+        KeyKind::Grant | KeyKind::Ca => GRANT_SIGNS_FOR,
+    };
     Ok(StoredKey {
         kid: key.kid().to_owned(),
         kind,
@@ -147,7 +155,7 @@ fn candidate(kind: KeyKind, alg: Alg, first: bool, now: Timestamp) -> Result<Sto
         public: key.verifying().to_jwk().to_string(),
         created_at: now,
         signs_from,
-        retires_at: signs_from.plus(SIGNS_FOR).plus(PUBLISHED_AFTER),
+        retires_at: signs_from.plus(signs_for).plus(PUBLISHED_AFTER),
     })
 }
 
