@@ -60,17 +60,41 @@ enum Role {
     LaneClient(lanes::ClientArgs),
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    match Args::parse().role {
-        Role::Run(args) => run::run(args).await,
-        Role::Target => process::until_stdin_closes(target::serve()).await,
-        Role::Load(load) => load.run().await,
-        Role::FloorGateway(args) => process::until_stdin_closes(floor::gateway(args)).await,
-        Role::FloorConnector(args) => process::until_stdin_closes(floor::connector(args)).await,
-        Role::FloorClient(args) => process::until_stdin_closes(floor::client(args)).await,
-        Role::LaneGateway(args) => process::until_stdin_closes(lanes::gateway(args)).await,
-        Role::LaneConnector(args) => process::until_stdin_closes(lanes::connector(args)).await,
-        Role::LaneClient(args) => process::until_stdin_closes(lanes::client(args)).await,
+fn main() -> Result<()> {
+    let role = Args::parse().role;
+    let runtime = if role.is_one_threaded() {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?
+    } else {
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?
+    };
+    runtime.block_on(role.play())
+}
+
+impl Role {
+    /// As the real command is: one thread for what serves one person. Targets and load generators take no more of the
+    /// machine than they must.
+    fn is_one_threaded(&self) -> bool {
+        match self {
+            Self::Target | Self::Load(_) | Self::FloorClient(_) | Self::LaneClient(_) => true,
+            Self::Run(_)
+            | Self::FloorGateway(_)
+            | Self::FloorConnector(_)
+            | Self::LaneGateway(_)
+            | Self::LaneConnector(_) => false,
+        }
+    }
+
+    async fn play(self) -> Result<()> {
+        match self {
+            Self::Run(args) => run::run(args).await,
+            Self::Target => process::until_stdin_closes(target::serve()).await,
+            Self::Load(load) => load.run().await,
+            Self::FloorGateway(args) => process::until_stdin_closes(floor::gateway(args)).await,
+            Self::FloorConnector(args) => process::until_stdin_closes(floor::connector(args)).await,
+            Self::FloorClient(args) => process::until_stdin_closes(floor::client(args)).await,
+            Self::LaneGateway(args) => process::until_stdin_closes(lanes::gateway(args)).await,
+            Self::LaneConnector(args) => process::until_stdin_closes(lanes::connector(args)).await,
+            Self::LaneClient(args) => process::until_stdin_closes(lanes::client(args)).await,
+        }
     }
 }
