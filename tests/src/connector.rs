@@ -69,20 +69,12 @@ impl Connector {
         Ok(())
     }
 
-    /// Runs it through a wrapper such as `sh -c 'exec "$0" "$@"'`, with a configuration file.
-    pub fn run_wrapped(&mut self, wrapper: &[String], configuration: &str) -> Result<()> {
-        let file = self.directory.join("connector.toml");
-        fs::write(&file, configuration)?;
+    /// Runs it through a wrapper such as `sh -c 'exec "$0" "$@"'`.
+    pub fn run_wrapped(&mut self, wrapper: &[String]) -> Result<()> {
         let plain = self.command()?;
         let (program, arguments) = wrapper.split_first().context("an empty wrapper")?;
         let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .arg(plain.get_program())
-            .args(plain.get_args())
-            .arg("run")
-            .arg("--config")
-            .arg(file);
+        command.args(arguments).arg(plain.get_program()).args(plain.get_args()).arg("run");
         command.env("HOME", &self.directory).current_dir(&self.directory);
         self.process = Some(Process::start("connector", command, &self.directory)?);
         Ok(())

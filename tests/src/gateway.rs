@@ -23,6 +23,8 @@ pub struct GatewayOptions {
     pub store: Option<String>,
     /// Settings as `limits.opens_burst=800`.
     pub set: Vec<String>,
+    /// The host in the public URL; the loopback address if there is none.
+    pub host: Option<String>,
     /// Variables.
     pub environment: Vec<(String, String)>,
     /// Another place for the state directory, such as a small file system.
@@ -193,8 +195,8 @@ fn write_configuration(
     listen: &Listen,
 ) -> Result<()> {
     let port = listen.public.rsplit(':').next().unwrap_or("0");
-    let mut file =
-        format!("public_url = \"https://127.0.0.1:{port}\"\nstate_dir = \"{}\"\n", state.display());
+    let host = options.host.as_deref().unwrap_or("127.0.0.1");
+    let mut file = format!("public_url = \"https://{host}:{port}\"\nstate_dir = \"{}\"\n", state.display());
     if options.store.is_some() {
         writeln!(file, "master_key_file = \"{}\"", directory.join("master.key").display())?;
     }

@@ -15,6 +15,9 @@ pub const ALICE: (&str, &str) = ("alice", "a long pass phrase for alice");
 /// A connector on a busy machine is online within this.
 const ONLINE_WITHIN: Duration = Duration::from_secs(20);
 
+/// A change is in force within this.
+const IN_FORCE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Everything a journey needs, running.
 #[derive(Debug)]
 pub struct World {
@@ -63,6 +66,9 @@ impl World {
     pub fn add_tcp(&self, name: &str, target: &str) -> Result<()> {
         let document = format!("kind: resource\nname: {name}\nsite: office\ntype: tcp\ntarget: {target}\n");
         self.owner.apply(&document)?.expect(0)?;
+        // The change is in the store at once, and in force a moment later.
+        let listed = || self.alice.run(&["ls"]).is_ok_and(|ran| ran.stdout.contains(name));
+        wait::until("the resource in force", IN_FORCE_WITHIN, listed)?;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use postern_tests::{
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -204,7 +204,8 @@ fn l01_what_strangers_send_stays_on_one_line_of_the_log() -> Result<()> {
         let big = "A".repeat(20_000);
         for agent in ["\u{1b}[31mred\u{202e}", "x\",\"level\":\"ERROR\",\"y\":\"", big.as_str()] {
             let header = format!("User-Agent: {agent}");
-            let _ = browser.send(&format!("{}/api/v1/me", world.gateway.url()), &[&header], None)?;
+            // The connection may be closed on such a header; the log is what counts.
+            let _ = browser.send(&format!("{}/api/v1/me", world.gateway.url()), &[&header], None);
         }
         let mut lines = 0;
         for line in world.gateway.log().lines().filter(|line| !line.trim().is_empty()) {
@@ -325,6 +326,9 @@ fn t11_an_enrolment_token_registers_one_connector() -> Result<()> {
 fn t11_a_copied_connector_is_noticed_and_the_newest_serves() -> Result<()> {
     scenario("t11-copy", |scratch| {
         let mut world = World::start(scratch)?;
+        // Right after one instance came, another one has to wait: two that take over from each other would never end.
+        let came = Instant::now();
+        until("the end of the pause", SOON, || came.elapsed() > Duration::from_secs(6))?;
         let copy = scratch.directory("copy")?;
         let status =
             tools::command("cp")?.args(["-a"]).arg(scratch.join("connector/state")).arg(&copy).status()?;
