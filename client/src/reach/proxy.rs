@@ -6,12 +6,18 @@ use crate::{
     failure::Failure,
     home::{Home, Profile},
 };
-use postern_tunnel_io::{Lane, LaneReset};
-use std::io;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use postern_tunnel_io::{Lane, LaneReset, Link};
+use std::{io, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
+    signal::unix::{SignalKind, signal},
+    time,
+};
 
 /// Large reads make large frames: 4 KiB ones cost twice the processor time per byte.
 const BUFFER_BYTES: usize = 64 * 1024;
+/// How long the end of a session may take to reach the gateway.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Carries bytes until the resource has said its last one.
 pub async fn run(home: &Home, resource: &ResourceRef) -> Result<(), Failure> {
@@ -22,9 +28,34 @@ pub async fn run(home: &Home, resource: &ResourceRef) -> Result<(), Failure> {
     host_keys::keep(home, reached.reply.resource.name.as_str(), &reached.reply.host_keys)?;
     // Beside the session: the next command finds fresh tokens.
     let refresh = tokio::spawn(bearer::refresh_early(home.clone(), profile));
-    let carried = carry(reached.lane).await;
+    let mut carrying = std::pin::pin!(carry(reached.lane));
+    let carried = tokio::select! {
+        carried = &mut carrying => carried,
+        () = hung_up() => time::timeout(LAST_WORDS, carrying).await.unwrap_or(Ok(())),
+    };
     refresh.abort();
+    leave(&link).await;
     carried
+}
+
+/// ssh hangs up on its proxy the moment it ends; what it said before still has to arrive.
+async fn hung_up() {
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangup) => drop(hangup.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Leaves in order: an end that is still on its way would be recorded as a lost client.
+async fn leave(link: &Link) {
+    let sent = async {
+        while link.lanes() > 0 && !link.is_closed() {
+            time::sleep(Duration::from_millis(1)).await;
+        }
+        link.close(1000, "done");
+        link.closed().await
+    };
+    let _ = time::timeout(LAST_WORDS, sent).await;
 }
 
 async fn carry(lane: Lane) -> Result<(), Failure> {
@@ -62,11 +93,22 @@ async fn receive(mut lane: ReadHalf<Lane>) -> io::Result<()> {
     loop {
         let length = lane.read(&mut buffer).await?;
         let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
-        output.write_all(bytes).await?;
-        output.flush().await?;
+        let written = async {
+            output.write_all(bytes).await?;
+            output.flush().await
+        };
+        if let Err(error) = written.await {
+            // Whoever read has gone. If the resource is about to end as well, the session ended in order.
+            let ended = time::timeout(LAST_WORDS, discard(lane)).await;
+            return ended.unwrap_or(Err(error));
+        }
     }
     stdio::close_output(output);
     Ok(())
+}
+
+async fn discard(mut lane: ReadHalf<Lane>) -> io::Result<()> {
+    tokio::io::copy(&mut lane, &mut tokio::io::sink()).await.map(drop)
 }
 
 fn failure(error: &io::Error) -> Failure {
