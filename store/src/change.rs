@@ -1,14 +1,19 @@
 //! The one way to change what administrators manage: revision, change rows, audit rows and notification in one transaction.
 
+mod note;
+
+pub use note::Actor;
+pub(crate) use note::Note;
+
 use crate::{
     ChangeError, Kind, Store, StoreError,
     chain::Head,
     db::{Tx, execute, fetch_optional},
     open::Inner,
 };
-use postern_ids::{ConnectorId, ServiceAccountId, SignInId, Timestamp, UserId};
+use note::Parts;
+use postern_ids::Timestamp;
 use postern_policy::admin::OWNERS;
-use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The number of a state of everything that policy depends on; it only grows.
@@ -18,88 +23,6 @@ pub type Revision = u64;
 pub(crate) const STORE_CHAIN: &str = "store";
 /// The Postgres channel that wakes the other gateways.
 pub(crate) const CHANNEL: &str = "postern_changes";
-
-/// Who makes a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Actor {
-    /// A person.
-    User {
-        /// Who.
-        id: UserId,
-        /// Under which sign-in.
-        sign_in: Option<SignInId>,
-    },
-    /// A program.
-    ServiceAccount {
-        /// Which.
-        id: ServiceAccountId,
-    },
-    /// A connector, about itself.
-    Connector {
-        /// Which.
-        id: ConnectorId,
-    },
-    /// The gateway itself, for the named reason.
-    System {
-        /// Why, in a word.
-        reason: String,
-    },
-}
-
-impl Actor {
-    /// The gateway itself.
-    pub fn system(reason: &str) -> Self {
-        Self::System { reason: reason.to_owned() }
-    }
-}
-
-/// The parts of a policy snapshot, as the revisions in `meta` know them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Parts {
-    rules: bool,
-    places: bool,
-    revoked: bool,
-}
-
-impl Parts {
-    fn touch(&mut self, kind: Kind) {
-        match kind {
-            Kind::Grant | Kind::Policy | Kind::Window | Kind::Threshold | Kind::Settings => self.rules = true,
-            Kind::Site | Kind::Connector | Kind::Resource | Kind::Group => self.places = true,
-            Kind::User | Kind::ServiceAccount | Kind::ServiceToken | Kind::SignIn => self.revoked = true,
-            Kind::EnrolmentToken | Kind::SigningKey => {}
-        }
-    }
-}
-
-/// What an audit row of an administrative change says.
-#[derive(Serialize)]
-struct AuditBody<'a> {
-    actor: &'a Actor,
-    id: &'a str,
-    revision: Revision,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<&'a serde_json::Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<&'a serde_json::Value>,
-}
-
-/// One line of the audit, written at commit.
-pub(crate) struct Note {
-    pub(crate) kind: Kind,
-    /// A past participle: `created`, `updated`, `deleted`, `revoked` …
-    pub(crate) action: &'static str,
-    pub(crate) id: String,
-    pub(crate) before: Option<serde_json::Value>,
-    pub(crate) after: Option<serde_json::Value>,
-}
-
-impl Note {
-    pub(crate) fn new(kind: Kind, action: &'static str, id: &dyn std::fmt::Display) -> Self {
-        Self { kind, action, id: id.to_string(), before: None, after: None }
-    }
-}
 
 /// A change in progress. Dropped without `commit`, it leaves nothing behind. After an error it can only be dropped.
 pub struct Change {
@@ -272,15 +195,8 @@ impl Change {
 
     async fn write_audit(&mut self) -> Result<(), ChangeError> {
         for note in &self.notes {
-            let body = AuditBody {
-                actor: &self.actor,
-                id: &note.id,
-                revision: self.revision,
-                before: note.before.as_ref(),
-                after: note.after.as_ref(),
-            };
-            let body = serde_json::to_string(&body).map_err(|error| StoreError::corrupt("audit", error))?;
-            let kind = format!("{}.{}", note.kind.label(), note.action);
+            let row = note.row(&self.actor, self.revision);
+            let (kind, body) = row.map_err(|error| StoreError::corrupt("audit", error))?;
             self.head = self.head.after(self.now, &kind, body.as_bytes());
             execute!(
                 &mut self.tx,

@@ -19,6 +19,9 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 /// How often the signing keys are looked after.
 const KEYS_REFRESH: Duration = Duration::from_secs(3_600);
 
+/// How often spent credentials are removed from the store.
+const CLEANING: Duration = Duration::from_secs(60);
+
 pub(super) fn maintain(
     lifecycle: &Lifecycle,
     ground: &Foundation,
@@ -33,12 +36,22 @@ pub(super) fn maintain(
     let presence = Presence { connectors: present.connectors.clone(), store: ground.store.clone() };
     lifecycle.maintain("presence", presence.run());
     lifecycle.maintain("metrics", internal::upkeep(health.metrics));
+    lifecycle.maintain("cleaning", clean(ground.store.clone()));
     lifecycle.maintain("keys", refresh_keys(Arc::clone(keys), ground.store.clone()));
     if config.certificate.is_none() {
         lifecycle.maintain("certificate", presented.clone().keep_fresh());
     }
     if config.store == StoreUrl::Sqlite {
         tracing::info!("the store is embedded: one gateway, no failover");
+    }
+}
+
+async fn clean(store: Store) -> Infallible {
+    loop {
+        tokio::time::sleep(CLEANING).await;
+        if let Err(error) = store.clean(wall_clock()).await {
+            tracing::debug!(error = %error, "spent credentials stay in the store for now");
+        }
     }
 }
 
