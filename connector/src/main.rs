@@ -29,10 +29,8 @@ fn main() -> ExitCode {
         }
     };
     let filter = EnvFilter::try_from_env("POSTERN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(ansi)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
