@@ -209,7 +209,7 @@ pub(crate) async fn client(args: ClientArgs) -> Result<()> {
                 Ok(opened) => {
                     splice(opened.lane, tcp, Cut::new()).await;
                 }
-                Err(error) => eprintln!("lane-client: {error}"),
+                Err(error) => eprintln!("lane-client: {error}; {:?}", link.ended()),
             }
         });
     }
