@@ -41,8 +41,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     } else {
         eprintln!("setting the scene");
         let (programs, place) = (std::fs::canonicalize(&args.bin_dir)?, directory.path().join("scene"));
-        let scene =
-            tokio::task::spawn_blocking(move || Scene::set(&programs, &place, target_address)).await??;
+        // On this thread, which lasts: the processes of the scene end with the thread that started them.
+        let scene = tokio::task::block_in_place(|| Scene::set(&programs, &place, target_address))?;
         Stack::postern(scene, target_address).await?
     };
     let plan = if args.quick { Plan::quick() } else { Plan::full() };
