@@ -157,7 +157,7 @@ mod tests {
             module("a::y", "use super::{x::X};"),
         ];
         assert_eq!(
-            cycles_among(&modules),
+            sentences(&modules),
             ["import cycle in a: x ↔ y (x names super::y::Y; y names super::x::X)"]
         );
     }

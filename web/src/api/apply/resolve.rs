@@ -9,8 +9,8 @@ use postern_ids::{GroupId, Name, ResourceId, ServiceAccountId, SiteId, UserId};
 use postern_policy::{
     exchange_entities,
     model::{
-        ActionKind, Conditions, Grant, Outage, Resource, ResourceKind as Protocol, Selector, Subject, Weekday,
-        Window,
+        ActionKind, Conditions, Grant, Outage, Resource, ResourceKind as Protocol, Selector, Subject,
+        Weekday, Window,
     },
 };
 use postern_store::{Object, Stored};
