@@ -13,4 +13,5 @@ mod feeds;
 mod journals;
 mod objects;
 mod opening;
+mod outages;
 mod owners;
