@@ -2,17 +2,23 @@
 
 use crate::{
     cli::Explain,
-    failure::{Failure, printable},
+    failure::{Failure, code, printable},
     gateway::Api,
     show::{self, Form},
 };
 use postern_api::{Action, DecisionView, ExplainRequest, Outcome};
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
+
+/// How often a recorded decision is looked for before it counts as unknown.
+const LOOKS: u32 = 6;
+
+/// The time between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 
 /// Prints the explanation.
 pub async fn run(api: &Api<'_>, command: &Explain, form: Form) -> Result<(), Failure> {
     let decision: DecisionView = match (&command.decision, &command.resource) {
-        (Some(decision), _) => api.get(&format!("decisions/{decision}")).await?,
+        (Some(decision), _) => recorded(api, &format!("decisions/{decision}")).await?,
         (None, Some(resource)) => {
             let request = ExplainRequest {
                 principal: command.user.clone(),
@@ -30,6 +36,17 @@ pub async fn run(api: &Api<'_>, command: &Explain, form: Form) -> Result<(), Fai
     }
     print!("{}", describe(&decision));
     Ok(())
+}
+
+/// A decision of a moment ago is on its way from the gateway's journal to the store: looked for again, a few times.
+async fn recorded(api: &Api<'_>, path: &str) -> Result<DecisionView, Failure> {
+    for _ in 1..LOOKS {
+        match api.get(path).await {
+            Err(failure) if failure.code == code::NOT_FOUND => tokio::time::sleep(BETWEEN_LOOKS).await,
+            answer => return answer,
+        }
+    }
+    api.get(path).await
 }
 
 fn describe(decision: &DecisionView) -> String {

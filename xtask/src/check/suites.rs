@@ -46,7 +46,9 @@ pub(crate) fn run(run: &mut Run, programs: &[TestProgram], selection: &Selection
     let Some(server) = server else { return };
     let url = server.url("postgres");
     for program in programs.iter().filter(|program| program.package != END_TO_END || program.kind == "lib") {
-        let setting = setting(selection, &[("POSTERN_TEST_POSTGRES", url.clone())], UNIT_DEADLINE, "");
+        // Each contract test makes a database of its own, so it is given the server and no database.
+        let on_server = [("POSTERN_TEST_POSTGRES", server.url(""))];
+        let setting = setting(selection, &on_server, UNIT_DEADLINE, "");
         part(run, program, &setting, &format!("{} {}", program.package, described(program)));
     }
     let threads = ("RUST_TEST_THREADS", END_TO_END_THREADS.to_owned());
