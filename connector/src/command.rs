@@ -7,11 +7,11 @@ use crate::{
     enroll::{self, EnrollError},
     identity::{Identity, IdentityError, StateDir, is_running},
     link::{Final, chain},
-    private_file::{self, PrivateFileError},
     run::{self, Orders, Setup},
     status::{STATUS_FILE, Status, machine_now},
     target::SystemResolver,
 };
+use postern_private_file::{self as private_file, PrivateFileError};
 use std::{
     fmt,
     path::{Path, PathBuf},

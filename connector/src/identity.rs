@@ -1,7 +1,7 @@
 //! Who this connector is: its key, and what it learned and pinned when it enrolled.
 
-use crate::private_file::{self, PrivateFileError};
 use postern_ids::{ConnectorId, Name, Timestamp};
+use postern_private_file::{self as private_file, PrivateFileError};
 use postern_token::{Alg, KeyError, KeySet, SigningKey, VerifyingKey};
 use postern_tunnel_io::tls::Trust;
 use serde::{Deserialize, Serialize};

@@ -15,7 +15,6 @@ mod http_client;
 pub mod identity;
 pub mod link;
 pub mod live;
-pub mod private_file;
 pub mod run;
 pub mod serve;
 pub mod status;

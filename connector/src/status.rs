@@ -11,7 +11,8 @@ use std::{
 };
 use tokio::{sync::Notify, time};
 
-use crate::{gateway_clock::NOTABLE_OFFSET, private_file};
+use crate::gateway_clock::NOTABLE_OFFSET;
+use postern_private_file as private_file;
 
 /// The state of one link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,6 +14,11 @@ const WEB_STACK: &[&str] = &["axum", "hyper", "hyper-util", "reqwest", "tower"];
 const ROOMS: &[Room] = &[
     Room { name: "postern-ids", may_use: &[], must_not_use: &["tokio", "rand", "hyper", "axum", "reqwest"] },
     Room {
+        name: "postern-private-file",
+        may_use: &[],
+        must_not_use: &["tokio", "rand", "hyper", "axum", "reqwest", "sqlx"],
+    },
+    Room {
         name: "postern-token",
         may_use: &["postern-ids"],
         must_not_use: &["tokio", "hyper", "axum", "reqwest", "sqlx", "jiff"],
@@ -72,12 +77,18 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "postern-connector",
-        may_use: &["postern-ids", "postern-token", "postern-tunnel-io"],
+        may_use: &["postern-ids", "postern-private-file", "postern-token", "postern-tunnel-io"],
         must_not_use: &["axum"],
     },
     Room {
         name: "postern-client",
-        may_use: &["postern-ids", "postern-api", "postern-token", "postern-tunnel-io"],
+        may_use: &[
+            "postern-ids",
+            "postern-api",
+            "postern-private-file",
+            "postern-token",
+            "postern-tunnel-io",
+        ],
         must_not_use: &["axum"],
     },
     Room {

@@ -1,7 +1,6 @@
 //! Where the command keeps its profile and tokens: a directory and files that only their owner may read.
 
 mod lock;
-pub mod private_file;
 mod profile;
 mod tokens;
 
@@ -11,7 +10,7 @@ pub use tokens::Tokens;
 
 use crate::failure::Failure;
 use etcetera::BaseStrategy;
-use private_file::PrivateFileError;
+use postern_private_file::PrivateFileError;
 use std::path::{Path, PathBuf};
 
 impl From<PrivateFileError> for Failure {
@@ -35,7 +34,7 @@ impl Home {
             }
             None => default_dir()?,
         };
-        private_file::ensure_dir(&dir)?;
+        postern_private_file::ensure_dir(&dir)?;
         Ok(Self { dir })
     }
 

@@ -1,7 +1,8 @@
 //! Which gateway this account uses, and whom to trust there.
 
-use super::{Home, private_file};
+use super::Home;
 use crate::failure::Failure;
+use postern_private_file as private_file;
 use postern_tunnel_io::tls::Trust;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -1,9 +1,10 @@
 //! The tokens of a sign-in.
 
-use super::{Home, private_file};
+use super::Home;
 use crate::failure::Failure;
 use postern_api::oauth::TokenReply;
 use postern_ids::Timestamp;
+use postern_private_file as private_file;
 use serde::{Deserialize, Serialize};
 use std::{fmt, fs, io, time::Duration};
 use zeroize::Zeroize;

@@ -2,10 +2,8 @@
 //! `KnownHostsCommand` answers without asking anybody.
 
 use super::{ResourceRef, SUFFIX};
-use crate::{
-    failure::Failure,
-    home::{Home, private_file},
-};
+use crate::{failure::Failure, home::Home};
+use postern_private_file as private_file;
 use std::path::PathBuf;
 
 const DIRECTORY: &str = "host-keys";

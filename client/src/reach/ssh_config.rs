@@ -4,12 +4,9 @@
 //! says) after `ssh` never reaches a shell through us.
 
 use super::{ResourceRef, config_file};
-use crate::{
-    cli::SshConfig,
-    failure::Failure,
-    home::{Home, private_file},
-};
+use crate::{cli::SshConfig, failure::Failure, home::Home};
 use postern_api::{MyResource, ResourceKind};
+use postern_private_file as private_file;
 use std::{
     fs, io,
     os::unix::fs::PermissionsExt,

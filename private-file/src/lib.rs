@@ -1,5 +1,6 @@
-//! Files that only the connector's own account may read: keys and the identity. Symbolic links and loose modes are
-//! refused, and a reader never sees a half-written file.
+//! Files that only their owner may read: keys, tokens, identities. Symbolic links and loose modes are refused, and a
+//! reader never sees a half-written file. It must never know what stands in them.
+#![forbid(unsafe_code)]
 
 use std::{
     fs, io,
