@@ -100,9 +100,11 @@ fn ended_of(end: ForwardEnd) -> Ended {
         ForwardEnd::Finished => Ended::Finished,
         ForwardEnd::Cut(ended) => ended,
         ForwardEnd::Reset { by: Side::A, .. } | ForwardEnd::LinkLost { by: Side::A } => Ended::ClientLost,
-        ForwardEnd::Reset { by: Side::B, code } => reset_by_connector(code),
+        ForwardEnd::Reset { by: Side::B, code, .. } => reset_by_connector(code),
         ForwardEnd::LinkLost { by: Side::B } => Ended::ConnectorLost,
         ForwardEnd::Tcp(_) => Ended::TargetFailed,
+        // Only resumable sessions are let go by order.
+        ForwardEnd::Detached(_) => Ended::GatewayStopped,
     }
 }
 
@@ -121,7 +123,7 @@ mod tests {
     #[test]
     fn t15_a_connector_cannot_make_a_session_look_revoked() {
         for &ended in Ended::ALL {
-            let told = ended_of(ForwardEnd::Reset { by: Side::B, code: ended.code() });
+            let told = ended_of(ForwardEnd::Reset { by: Side::B, code: ended.code(), detach: false });
             assert!(matches!(told, Ended::TargetFailed | Ended::Limit), "{told:?}");
         }
     }

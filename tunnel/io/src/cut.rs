@@ -1,4 +1,4 @@
-//! The order to end a session, given once and heard by whoever carries it.
+//! The orders to end a session, or only to let its lanes go: given once, and heard by whoever carries it.
 
 use postern_ids::Ended;
 use std::sync::{
@@ -7,17 +7,48 @@ use std::sync::{
 };
 use tokio::sync::Notify;
 
-/// No [`Ended`] has this code.
-const NOT_CUT: u16 = 0;
+/// No code on the wire is this one.
+const NOT_GIVEN: u16 = 0;
 
 /// A session's cut: cheap to clone, given at most once, heard by every clone.
 #[derive(Debug, Clone, Default)]
 pub struct Cut(Arc<State>);
 
+/// The order to let a resumable session's lanes go without ending the session: cheap to clone, given at most once.
+#[derive(Debug, Clone, Default)]
+pub struct Detach(Arc<State>);
+
 #[derive(Debug, Default)]
 struct State {
     code: AtomicU16,
     given: Notify,
+}
+
+impl State {
+    /// The first order counts.
+    fn order(&self, code: u16) -> bool {
+        let first = self.code.compare_exchange(NOT_GIVEN, code, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if first {
+            self.given.notify_waiters();
+        }
+        first
+    }
+
+    fn ordered(&self) -> Option<u16> {
+        Some(self.code.load(Ordering::Acquire)).filter(|code| *code != NOT_GIVEN)
+    }
+
+    async fn wait(&self) -> u16 {
+        loop {
+            // Registered before the check: an order that lands between the two must wake this waiter.
+            let mut given = std::pin::pin!(self.given.notified());
+            given.as_mut().enable();
+            if let Some(code) = self.ordered() {
+                return code;
+            }
+            given.await;
+        }
+    }
 }
 
 impl Cut {
@@ -28,33 +59,37 @@ impl Cut {
 
     /// Orders the end. The first order counts: returns false, and changes nothing, if one was given before.
     pub fn cut(&self, ended: Ended) -> bool {
-        let first =
-            self.0.code.compare_exchange(NOT_CUT, ended.code(), Ordering::AcqRel, Ordering::Acquire).is_ok();
-        if first {
-            self.0.given.notify_waiters();
-        }
-        first
+        self.0.order(ended.code())
     }
 
     /// Why the session is to end, if it is.
     pub fn ended(&self) -> Option<Ended> {
-        match self.0.code.load(Ordering::Acquire) {
-            NOT_CUT => None,
-            code => Ended::from_code(code),
-        }
+        self.0.ordered().and_then(Ended::from_code)
     }
 
     /// Waits for the order. Never returns if it is never given.
     pub async fn wait(&self) -> Ended {
-        loop {
-            // Registered before the check: an order that lands between the two must wake this waiter.
-            let mut given = std::pin::pin!(self.0.given.notified());
-            given.as_mut().enable();
-            if let Some(ended) = self.ended() {
-                return ended;
-            }
-            given.await;
-        }
+        // Only codes of `Ended` are ordered.
+        Ended::from_code(self.0.wait().await).unwrap_or(Ended::Lost)
+    }
+}
+
+impl Detach {
+    /// An order that nobody has given.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Orders it, with the code that both lanes are reset with: `Ended::GatewayStopped` for a drain,
+    /// `Refusal::Superseded` when a newer lane carries the stream. The first order counts: returns false, and changes
+    /// nothing, if one was given before.
+    pub fn detach(&self, code: u16) -> bool {
+        self.0.order(code)
+    }
+
+    /// Waits for the order. Never returns if it is never given.
+    pub async fn wait(&self) -> u16 {
+        self.0.wait().await
     }
 }
 

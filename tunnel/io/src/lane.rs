@@ -40,9 +40,19 @@ impl Lane {
         self.cut(code);
     }
 
+    /// Ends both directions at once with this code; a resumable stream on the lane goes on without it.
+    pub fn detach(self, code: u16) {
+        self.cut_as(Reset { code, class: ResetClass::Detach });
+    }
+
     /// Ends both directions at once with this code and keeps the handle.
     pub(crate) fn cut(&self, code: u16) {
-        self.shared.act(|state| state.machine.reset(self.id, Reset { code, class: ResetClass::End }));
+        self.cut_as(Reset { code, class: ResetClass::End });
+    }
+
+    /// Ends both directions at once and keeps the handle.
+    pub(crate) fn cut_as(&self, reset: Reset) {
+        self.shared.act(|state| state.machine.reset(self.id, reset));
     }
 
     /// The next bytes from the peer, at most `max` and without a copy; `None` after its end of stream.
@@ -199,7 +209,9 @@ impl std::error::Error for LaneReset {}
 fn io_error(end: LaneEnd) -> io::Error {
     match end {
         LaneEnd::Done => io::ErrorKind::BrokenPipe.into(),
-        LaneEnd::Reset(code) => io::Error::new(io::ErrorKind::ConnectionReset, LaneReset { code }),
+        LaneEnd::Reset(Reset { code, class: _ }) => {
+            io::Error::new(io::ErrorKind::ConnectionReset, LaneReset { code })
+        }
         LaneEnd::LinkLost => io::Error::new(io::ErrorKind::ConnectionAborted, "the link was lost"),
     }
 }

@@ -16,14 +16,15 @@ mod pump;
 mod shared;
 mod socket;
 mod splice;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 pub mod tls;
 
 pub use accept::{SUBPROTOCOL, UpgradeRefused, accept, upgrade_response};
-pub use cut::Cut;
+pub use cut::{Cut, Detach};
 pub use dial::{Challenge, Credentials, Dial, DialError, Proxy, Refused, Stream, connect, dial, tune_socket};
-pub use forward::{ForwardEnd, Forwarded, Side, forward};
+pub use forward::{ForwardEnd, Forwarded, Side, forward, forward_resumable};
 pub use lane::{Lane, LaneReset};
 pub use link::{Blame, Event, Incoming, IncomingLane, Link, LinkConfig, LinkEnded, OpenError, Opened};
 pub use postern_tunnel_proto::{Budget, Churn, Heartbeat, Limits, Open};

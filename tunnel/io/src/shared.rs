@@ -3,7 +3,7 @@
 use crate::link::{Blame, Event, LinkEnded, OpenError};
 use bytes::Bytes;
 use postern_ids::Refusal;
-use postern_tunnel_proto::{EndedBy, Event as News, LaneId, Link as Machine, LinkEnd};
+use postern_tunnel_proto::{EndedBy, Event as News, LaneId, Link as Machine, LinkEnd, Reset};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -19,8 +19,8 @@ pub(crate) const NEWS_MAX: usize = 4096;
 pub(crate) enum LaneEnd {
     /// Both directions finished.
     Done,
-    /// It was reset with this code.
-    Reset(u16),
+    /// It was reset, for good or with *detach*.
+    Reset(Reset),
     /// Its link ended.
     LinkLost,
 }
@@ -149,7 +149,7 @@ impl Shared {
                     wakers.push(slot.writer.take());
                 }
             }
-            News::Reset { lane, reset } => state.end(lane, LaneEnd::Reset(reset.code), wakers),
+            News::Reset { lane, reset } => state.end(lane, LaneEnd::Reset(reset), wakers),
             News::Done(lane) => state.end(lane, LaneEnd::Done, wakers),
             News::GoAway { code, hint } => {
                 state.queue(Unanswered::Told(Event::GoAway { code, hint }), wakers);

@@ -30,7 +30,10 @@ pub async fn splice(mut lane: Lane, mut tcp: TcpStream, cut: Cut) -> Forwarded {
     match end {
         ForwardEnd::Cut(ended) => lane.cut(ended.code()),
         ForwardEnd::Tcp(_) => lane.cut(Ended::TargetFailed.code()),
-        ForwardEnd::Finished | ForwardEnd::Reset { .. } | ForwardEnd::LinkLost { .. } => {}
+        ForwardEnd::Finished
+        | ForwardEnd::Reset { .. }
+        | ForwardEnd::LinkLost { .. }
+        | ForwardEnd::Detached(_) => {}
     }
     Forwarded { up: splice.out.carried, down: splice.in_.carried, end }
 }

@@ -6,6 +6,8 @@ use postern_ids::{SessionId, StreamId};
 
 /// A grant is a JWT: the limit for all of them.
 const GRANT_MAX: usize = 8 * 1024;
+/// Bytes of an entry before its grant.
+const FIXED_LEN: usize = 41;
 
 /// One held stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +18,45 @@ pub struct Entry {
     pub session: SessionId,
     /// Its current generation.
     pub generation: u32,
-    /// No lane carries it at the moment.
-    pub detached: bool,
-    /// The last grant that it was opened or resumed with.
+    /// How it stands.
+    pub state: State,
+    /// The last grant that it was opened or resumed with; empty when it is over.
     pub grant: Bytes,
+}
+
+/// How a stream stands at its connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// A lane carries it, through some gateway.
+    Attached,
+    /// No lane carries it.
+    Detached,
+    /// It ended, with this code of `postern_ids::Ended`.
+    Over(u16),
+}
+
+const ATTACHED: u8 = 0;
+const DETACHED: u8 = 1;
+const OVER: u8 = 2;
+
+impl State {
+    /// The two fields that it is written as; the code is 0 unless the stream is over.
+    const fn fields(self) -> (u8, u16) {
+        match self {
+            Self::Attached => (ATTACHED, 0),
+            Self::Detached => (DETACHED, 0),
+            Self::Over(code) => (OVER, code),
+        }
+    }
+
+    const fn from_fields(state: u8, code: u16) -> Option<Self> {
+        match (state, code) {
+            (ATTACHED, 0) => Some(Self::Attached),
+            (DETACHED, 0) => Some(Self::Detached),
+            (OVER, 1..) => Some(Self::Over(code)),
+            _ => None,
+        }
+    }
 }
 
 /// Bytes that are no inventory, or a grant that does not fit into one.
@@ -48,9 +85,11 @@ fn read(cursor: &mut Cursor) -> Option<Entry> {
     let session = SessionId::from_bytes(cursor.array()?);
     let generation = cursor.u32()?;
     let [state] = cursor.array()?;
+    let state = State::from_fields(state, cursor.u16()?)?;
     let len = usize::from(cursor.u16()?);
     let grant = cursor.take(len).filter(|grant| grant.len() <= GRANT_MAX)?;
-    (state <= 1).then_some(Entry { stream, session, generation, detached: state == 1, grant })
+    let is_over = matches!(state, State::Over(_));
+    (is_over == grant.is_empty()).then_some(Entry { stream, session, generation, state, grant })
 }
 
 /// Packs entries into parts that each fit into one frame; always at least one part, so that an empty inventory is said too.
@@ -69,14 +108,17 @@ pub fn parts(entries: impl IntoIterator<Item = Entry>) -> Result<Vec<Bytes>, Inv
 }
 
 fn write(entry: &Entry) -> Result<Vec<u8>, InventoryError> {
-    let len = u16::try_from(entry.grant.len()).ok().filter(|len| usize::from(*len) <= GRANT_MAX);
-    let mut bytes = Vec::with_capacity(64);
+    let grant: &[u8] = if matches!(entry.state, State::Over(_)) { &[] } else { &entry.grant };
+    let len = u16::try_from(grant.len()).ok().filter(|len| usize::from(*len) <= GRANT_MAX);
+    let (state, code) = entry.state.fields();
+    let mut bytes = Vec::with_capacity(FIXED_LEN.saturating_add(grant.len()));
     bytes.extend(entry.stream.to_bytes());
     bytes.extend(entry.session.to_bytes());
     bytes.extend(entry.generation.to_be_bytes());
-    bytes.push(u8::from(entry.detached));
+    bytes.push(state);
+    bytes.extend(code.to_be_bytes());
     bytes.extend(len.ok_or(InventoryError)?.to_be_bytes());
-    bytes.extend_from_slice(&entry.grant);
+    bytes.extend_from_slice(grant);
     Ok(bytes)
 }
 
@@ -86,12 +128,17 @@ mod tests {
     use super::*;
 
     fn entry(n: u8) -> Entry {
+        let (state, grant) = match n % 3 {
+            0 => (State::Attached, vec![n; 1_000]),
+            1 => (State::Detached, vec![n; 2_000]),
+            _ => (State::Over(4000 + u16::from(n)), vec![]),
+        };
         Entry {
             stream: StreamId::from_bytes([n; 16]),
             session: SessionId::from_bytes([n; 16]),
             generation: u32::from(n),
-            detached: n % 2 == 1,
-            grant: vec![n; 1_000].into(),
+            state,
+            grant: grant.into(),
         }
     }
 
@@ -106,11 +153,19 @@ mod tests {
 
     #[test]
     fn a_cut_or_strange_entry_is_an_error_and_the_last() {
-        let part = parts([entry(1), entry(2)]).unwrap().remove(0);
+        let part = parts([entry(1), entry(3)]).unwrap().remove(0);
         let cut: Vec<_> = entries(part.slice(..part.len() - 1)).collect();
         assert_eq!(cut, [Ok(entry(1)), Err(InventoryError)]);
-        let mut strange = part.to_vec();
-        strange.iter_mut().skip(36).take(1).for_each(|state| *state = 2);
-        assert_eq!(entries(strange.into()).collect::<Vec<_>>(), [Err(InventoryError)]);
+        // A state that does not exist; a code without an end; an end without a code; an end with a grant.
+        for (at, byte) in [(36, 3), (38, 1), (36, 2), (36, 4)] {
+            let mut strange = part.to_vec();
+            strange.iter_mut().skip(at).take(1).for_each(|field| *field = byte);
+            assert_eq!(entries(strange.into()).collect::<Vec<_>>(), [Err(InventoryError)], "{at} {byte}");
+        }
+        let over = parts([entry(2)]).unwrap().remove(0);
+        let mut with_grant = over.to_vec();
+        with_grant.iter_mut().skip(40).take(1).for_each(|len| *len = 1);
+        with_grant.push(0);
+        assert_eq!(entries(with_grant.into()).collect::<Vec<_>>(), [Err(InventoryError)]);
     }
 }

@@ -8,7 +8,7 @@ use pair::Pair;
 use postern_ids::{Refusal, SessionId, StreamId};
 use postern_tunnel_proto::{
     Config, EndedBy, Event, Limits, Open, OpenError, Reset, ResetClass, Side, Versions, WriteError,
-    inventory::Entry,
+    inventory::{Entry, State},
 };
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn inventory(count: u8) -> Vec<Bytes> {
         stream: StreamId::from_bytes([n; 16]),
         session: SessionId::from_bytes([n; 16]),
         generation: 1,
-        detached: false,
+        state: State::Attached,
         grant: vec![n; 1_000].into(),
     };
     postern_tunnel_proto::inventory::parts((0..count).map(entry)).unwrap()

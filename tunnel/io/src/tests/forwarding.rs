@@ -70,7 +70,7 @@ async fn a_reset_of_either_side_is_passed_on() {
     let error = within(first.connector.read_u8()).await.unwrap_err();
     assert_eq!(error.to_string(), Ended::ClientLost.sentence());
     let end = within(first.forwarding).await.unwrap().end;
-    assert_eq!(end, ForwardEnd::Reset { by: Side::A, code: Ended::ClientLost.code() });
+    assert_eq!(end, ForwardEnd::Reset { by: Side::A, code: Ended::ClientLost.code(), detach: false });
 
     let mut second = session().await;
     second.connector.reset(Ended::TargetFailed.code());
@@ -86,7 +86,7 @@ async fn a_reset_is_heard_after_the_other_direction_has_finished_or_waits() {
     session.client.reset(Ended::ClientLost.code());
     assert_eq!(
         within(session.forwarding).await.unwrap().end,
-        ForwardEnd::Reset { by: Side::A, code: Ended::ClientLost.code() }
+        ForwardEnd::Reset { by: Side::A, code: Ended::ClientLost.code(), detach: false }
     );
 
     let mut full = self::session().await;
@@ -171,7 +171,7 @@ async fn a_reset_lane_closes_the_target_while_the_target_is_idle() {
     let (lane, mut target, splicing, _cut, _link) = spliced().await;
     lane.reset(Ended::Expired.code());
     let end = within(splicing).await.unwrap().end;
-    assert_eq!(end, ForwardEnd::Reset { by: Side::A, code: Ended::Expired.code() });
+    assert_eq!(end, ForwardEnd::Reset { by: Side::A, code: Ended::Expired.code(), detach: false });
     assert!(matches!(within(target.read(&mut [0; 1])).await, Ok(0) | Err(_)));
 }
 
