@@ -122,6 +122,14 @@ closed_list! {
         LinkLost = "link_lost", code 4486, exit 75, "the link was lost before an answer came";
         /// Another gateway may be able to serve this.
         TryNext = "try_next", code 4487, exit 75, "this gateway cannot serve the request, another may";
+        /// An attempt to resume that came later holds the stream. Not final: attach again with the next generation.
+        Superseded = "superseded", code 4409, exit 75, "a newer connection took the session over";
+        /// Nobody holds the stream any more, or it was never there.
+        ResumeUnknown = "resume_unknown", code 4410, exit 75, "the session cannot be resumed: nobody holds it any more";
+        /// The key, the proof or the principal is not the session's.
+        ProofFailed = "proof_failed", code 4411, exit 77, "the proof for this session is wrong";
+        /// The session was ended for good while it was detached, or the right to it was.
+        Revoked = "revoked", code 4412, exit 77, "access was revoked";
     }
 }
 

@@ -143,7 +143,8 @@ fn next(refusal: Refusal) -> &'static str {
         Refusal::Unauthenticated => "sign in again with `postern login`",
         Refusal::NoSuchResource => "list what you may reach with `postern ls`, or ask an owner for access",
         Refusal::BadRequest => "use the command for this kind of resource",
-        Refusal::PolicyStale => "try again in a moment",
+        Refusal::PolicyStale | Refusal::Superseded => "try again in a moment",
+        Refusal::ResumeUnknown => "begin a new session",
         Refusal::NoConnector => "ask an owner whether the site has another connector",
         Refusal::Denied
         | Refusal::Timeout
@@ -154,6 +155,8 @@ fn next(refusal: Refusal) -> &'static str {
         | Refusal::NotRecorded
         | Refusal::Draining
         | Refusal::LinkLost
-        | Refusal::TryNext => "ask an owner for access, and name the decision",
+        | Refusal::TryNext
+        | Refusal::ProofFailed
+        | Refusal::Revoked => "ask an owner for access, and name the decision",
     }
 }
