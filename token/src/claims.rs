@@ -1,6 +1,10 @@
 //! What each kind of token says. The shape of a claim set is fixed here; who may believe it, in `kinds`.
 
-use crate::jws::{Times, seconds};
+use crate::{
+    cnf,
+    jws::{Times, seconds},
+    session_claims::SessionClaims,
+};
 use postern_ids::{ConnectorId, InstanceId, ResourceId, SessionId, SignInId, StreamId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -74,11 +78,17 @@ pub struct GrantClaims {
     pub target_host: String,
     /// The port to dial.
     pub target_port: u16,
-    /// Who asked, for the connector's log.
+    /// Who asked: for the connector's log, and for the gateway that decides a resumable session again.
     pub principal: String,
-    /// The Ed25519 key of the client that may resume this session (RFC 7800).
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "cnf_option")]
+    /// The Ed25519 key of the client that may resume this session (RFC 7800); only of a resumable one.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "cnf::option")]
     pub cnf: Option<[u8; 32]>,
+    /// The byte stream in it; only of a resumable session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamId>,
+    /// What a gateway needs to decide it again; only of a resumable session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ses: Option<SessionClaims>,
     /// When it was issued.
     #[serde(with = "seconds")]
     pub iat: Timestamp,
@@ -90,6 +100,37 @@ pub struct GrantClaims {
     pub exp: Timestamp,
     /// Makes the token unique.
     pub jti: String,
+}
+
+/// A grant that a connector still holds, as a gateway reads it back from the connector's inventory: the same token, with
+/// everything in it that only a resumable session has.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct HeldGrantClaims {
+    /// The connector that holds the stream.
+    #[serde(rename = "aud")]
+    pub connector: ConnectorId,
+    /// The session that was admitted.
+    pub session: SessionId,
+    /// The byte stream in it.
+    pub stream: StreamId,
+    /// Whose session it is.
+    pub principal: String,
+    /// What a gateway needs to decide it again.
+    pub ses: SessionClaims,
+    /// The resource it reaches.
+    pub resource: ResourceId,
+    /// The Ed25519 key of the client that may resume it (RFC 7800).
+    #[serde(with = "cnf")]
+    pub cnf: [u8; 32],
+    /// When it was issued.
+    #[serde(with = "seconds")]
+    pub iat: Timestamp,
+    /// When it began.
+    #[serde(with = "seconds")]
+    pub nbf: Timestamp,
+    /// Until when it could open the stream; what was opened may live longer.
+    #[serde(with = "seconds")]
+    pub exp: Timestamp,
 }
 
 /// What a client shows, next to its key and a valid access token, to resume a session.
@@ -105,9 +146,8 @@ pub struct TicketClaims {
     pub stream: StreamId,
     /// Whose session it is.
     pub principal: String,
-    /// The sign-in behind it; none for a service account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sign_in: Option<SignInId>,
+    /// What a gateway needs to decide it again.
+    pub ses: SessionClaims,
     /// The resource it reaches.
     pub resource: ResourceId,
     /// The connector that holds the stream.
@@ -158,59 +198,4 @@ macro_rules! times {
     )*};
 }
 
-times!(AccessClaims, GrantClaims, TicketClaims);
-
-/// A confirmation key as RFC 7800 section 3.2 writes it: `{"jwk": {…}}` with an Ed25519 public key.
-mod cnf {
-    use crate::b64;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-
-    #[derive(Serialize, Deserialize)]
-    pub(super) struct Confirmation {
-        jwk: Okp,
-    }
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Okp {
-        kty: String,
-        crv: String,
-        x: String,
-    }
-
-    impl Confirmation {
-        pub(super) fn of(key: &[u8; 32]) -> Self {
-            Self { jwk: Okp { kty: "OKP".to_owned(), crv: "Ed25519".to_owned(), x: b64::encode(key) } }
-        }
-
-        pub(super) fn key(&self) -> Option<[u8; 32]> {
-            let right_kind = self.jwk.kty == "OKP" && self.jwk.crv == "Ed25519";
-            right_kind.then(|| b64::decode_array(&self.jwk.x)).flatten()
-        }
-    }
-
-    pub(super) fn serialize<S: Serializer>(key: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
-        Confirmation::of(key).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
-        Confirmation::deserialize(deserializer)?.key().ok_or_else(|| D::Error::custom("not an Ed25519 key"))
-    }
-}
-
-mod cnf_option {
-    use super::cnf::Confirmation;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(key: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
-        key.as_ref().map(Confirmation::of).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<[u8; 32]>, D::Error> {
-        Option::<Confirmation>::deserialize(deserializer)?
-            .map(|confirmation| confirmation.key().ok_or_else(|| D::Error::custom("not an Ed25519 key")))
-            .transpose()
-    }
-}
+times!(AccessClaims, GrantClaims, HeldGrantClaims, TicketClaims);

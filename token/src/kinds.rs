@@ -1,8 +1,8 @@
 //! The four kinds of signed tokens: each has its own `typ`, algorithm and longest life, so none passes as another.
 
 use crate::{
-    AccessClaims, Alg, DialClaims, Expect, GrantClaims, KeySet, Rejected, SigningKey, TicketClaims, Verified,
-    VerifyingKey,
+    AccessClaims, Alg, DialClaims, Expect, GrantClaims, HeldGrantClaims, KeySet, Rejected, SigningKey,
+    TicketClaims, Verified, VerifyingKey,
     jws::{self, Kind, Parts},
     key::KeyError,
 };
@@ -13,12 +13,15 @@ use std::time::Duration;
 /// The audience of every access token.
 pub const ACCESS_AUDIENCE: &str = "postern";
 
+/// The longest life of a ticket. Each resume brings a fresh one, so only a session that was never interrupted for this long
+/// outlives its own.
+pub const TICKET_LIFETIME_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
 const DIAL: Kind = Kind { typ: "postern-dial+jwt", alg: Alg::EdDsa, lifetime_max: Duration::from_secs(120) };
 const ACCESS: Kind = Kind { typ: "at+jwt", alg: Alg::Es256, lifetime_max: Duration::from_secs(3600) };
 const GRANT: Kind =
     Kind { typ: "postern-grant+jwt", alg: Alg::EdDsa, lifetime_max: Duration::from_secs(24 * 3600) };
-const TICKET: Kind =
-    Kind { typ: "postern-ticket+jwt", alg: Alg::EdDsa, lifetime_max: Duration::from_secs(24 * 3600) };
+const TICKET: Kind = Kind { typ: "postern-ticket+jwt", alg: Alg::EdDsa, lifetime_max: TICKET_LIFETIME_MAX };
 
 /// Signs a connector's dial with its own Ed25519 key.
 pub fn mint_dial(claims: &DialClaims, key: &SigningKey) -> Result<String, KeyError> {
@@ -74,6 +77,18 @@ pub fn verify_grant(
     now: Timestamp,
 ) -> Result<Verified<GrantClaims>, Rejected> {
     jws::verify(&GRANT, token, keys, expect, now)
+}
+
+/// Checks a grant that a connector (`expect.audience`) still holds for a resumable stream, however long ago it was made:
+/// it could open a stream for a minute, and says for as long as the stream lives whose it is. What it says is decided
+/// again by the caller. A grant of a session that cannot be resumed is refused.
+pub fn verify_held_grant(
+    token: &str,
+    keys: &KeySet,
+    expect: Expect<'_>,
+    now: Timestamp,
+) -> Result<Verified<HeldGrantClaims>, Rejected> {
+    jws::verify_past(&GRANT, token, |kid| keys.find(expect.issuer, kid), expect, now)
 }
 
 /// Signs a resume ticket with an Ed25519 key.

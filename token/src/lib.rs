@@ -8,6 +8,7 @@
 mod alg;
 mod b64;
 mod claims;
+mod cnf;
 mod enrolment;
 mod jwk;
 mod jws;
@@ -16,16 +17,18 @@ mod keyset;
 mod kinds;
 pub mod opaque;
 mod rejected;
+mod session_claims;
 mod strict;
 
 pub use alg::Alg;
-pub use claims::{AccessClaims, DialClaims, GrantClaims, TicketClaims};
+pub use claims::{AccessClaims, DialClaims, GrantClaims, HeldGrantClaims, TicketClaims};
 pub use enrolment::{EnrollReply, EnrollRequest, EnrolmentToken, EnrolmentTokenError};
 pub use jws::{Expect, SKEW, TOKEN_MAX_BYTES, Verified};
 pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use keyset::{KeySet, KidTaken};
 pub use kinds::{
-    ACCESS_AUDIENCE, claimed_connector, mint_access, mint_dial, mint_grant, mint_ticket, verify_access,
-    verify_dial, verify_grant, verify_ticket,
+    ACCESS_AUDIENCE, TICKET_LIFETIME_MAX, claimed_connector, mint_access, mint_dial, mint_grant, mint_ticket,
+    verify_access, verify_dial, verify_grant, verify_held_grant, verify_ticket,
 };
 pub use rejected::Rejected;
+pub use session_claims::{ActionClaim, CredentialClaims, SessionClaims, SignInClaims, TokenClaims};

@@ -1,32 +1,18 @@
 //! Each kind of token survives its way, and only its own.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use postern_ids::{ConnectorId, InstanceId, ResourceId, SessionId, StreamId, Timestamp};
+mod forge;
+
+use forge::{
+    ISSUER, NOW, connector, dial_claims as dial, grant_claims as grant, session_claims, ticket_claims,
+};
+use postern_ids::{ConnectorId, Timestamp, TokenId};
 use postern_token::{
-    Alg, DialClaims, Expect, GrantClaims, KeySet, Rejected, SigningKey, TicketClaims, claimed_connector,
-    mint_dial, mint_grant, mint_ticket, verify_dial, verify_grant, verify_ticket,
+    Alg, CredentialClaims, Expect, KeySet, Rejected, SessionClaims, SigningKey, TOKEN_MAX_BYTES, TokenClaims,
+    claimed_connector, mint_dial, mint_grant, mint_ticket, verify_dial, verify_grant, verify_held_grant,
+    verify_ticket,
 };
 use std::time::Duration;
-
-const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
-const ISSUER: &str = "https://gw.example";
-
-fn connector(n: u8) -> ConnectorId {
-    ConnectorId::mint(NOW, [n; 10])
-}
-
-fn dial(connector: ConnectorId) -> DialClaims {
-    DialClaims {
-        connector,
-        aud: ISSUER.to_owned(),
-        nonce: "n".to_owned(),
-        instance: InstanceId::mint(NOW, [2; 10]),
-        slot: 1,
-        iat: NOW,
-        exp: NOW.plus(Duration::from_secs(30)),
-        jti: "1".to_owned(),
-    }
-}
 
 #[test]
 fn a_dial_proves_the_connector_whose_key_signed_it() {
@@ -48,24 +34,6 @@ fn a_dial_in_another_connectors_name_is_refused() {
     assert_eq!(refused(connector(2), &mine, "https://other.example"), Some(Rejected::AudInvalid));
 }
 
-fn grant() -> GrantClaims {
-    GrantClaims {
-        iss: ISSUER.to_owned(),
-        aud: connector(1),
-        session: SessionId::mint(NOW, [4; 10]),
-        resource: ResourceId::mint(NOW, [5; 10]),
-        resource_name: "db".to_owned(),
-        target_host: "::1".to_owned(),
-        target_port: 22,
-        principal: "alice".to_owned(),
-        cnf: Some([9; 32]),
-        iat: NOW,
-        nbf: NOW,
-        exp: NOW.plus(Duration::from_secs(60)),
-        jti: "1".to_owned(),
-    }
-}
-
 #[test]
 fn a_grant_is_good_at_its_own_connector_only() {
     let key = SigningKey::generate(Alg::EdDsa).unwrap();
@@ -76,7 +44,7 @@ fn a_grant_is_good_at_its_own_connector_only() {
         verify_grant(&token, &keys, Expect { issuer: ISSUER, audience: &audience }, NOW)
             .map(|g| g.into_inner())
     };
-    assert_eq!(at(connector(1)), Ok(grant()));
+    assert_eq!(at(connector(3)), Ok(grant()));
     assert_eq!(at(connector(2)), Err(Rejected::AudInvalid));
 }
 
@@ -84,24 +52,88 @@ fn a_grant_is_good_at_its_own_connector_only() {
 fn a_ticket_survives_its_way() {
     let key = SigningKey::generate(Alg::EdDsa).unwrap();
     let keys = KeySet::of(ISSUER, [key.verifying().clone()]);
-    let claims = TicketClaims {
-        iss: ISSUER.to_owned(),
-        aud: ISSUER.to_owned(),
-        session: SessionId::mint(NOW, [4; 10]),
-        stream: StreamId::mint(NOW, [6; 10]),
-        principal: "alice".to_owned(),
-        sign_in: None,
-        resource: ResourceId::mint(NOW, [5; 10]),
-        connector: connector(1),
-        instance: InstanceId::mint(NOW, [2; 10]),
-        cnf: [9; 32],
-        iat: NOW,
-        nbf: NOW,
-        exp: NOW.plus(Duration::from_secs(3600)),
-        jti: "1".to_owned(),
+    let expect = Expect { issuer: ISSUER, audience: ISSUER };
+    let token = TokenClaims { id: TokenId::mint(NOW, [8; 10]), expires_at: None };
+    let of_a_program = SessionClaims {
+        credential: CredentialClaims::Token(token),
+        source: "2001:db8::1".parse().unwrap(),
+        expires_at: None,
+        ..session_claims()
     };
+    for ses in [session_claims(), of_a_program] {
+        let claims = postern_token::TicketClaims { ses, ..ticket_claims() };
+        let token = mint_ticket(&claims, &key).unwrap();
+        assert_eq!(verify_ticket(&token, &keys, expect, NOW).unwrap().into_inner(), claims);
+    }
+}
+
+#[test]
+fn a_held_grant_is_read_long_after_it_could_open_anything() {
+    let key = SigningKey::generate(Alg::EdDsa).unwrap();
+    let keys = KeySet::of(ISSUER, [key.verifying().clone()]);
+    let audience = connector(3).to_string();
+    let expect = Expect { issuer: ISSUER, audience: &audience };
+    let token = mint_grant(&grant(), &key).unwrap();
+    let later = NOW.plus(Duration::from_secs(30 * 24 * 3600));
+    assert_eq!(verify_grant(&token, &keys, expect, later).err(), Some(Rejected::Expired));
+    let held = verify_held_grant(&token, &keys, expect, later).unwrap().into_inner();
+    assert_eq!(
+        (held.connector, held.session, held.resource),
+        (connector(3), grant().session, grant().resource)
+    );
+    assert_eq!(
+        (Some(held.stream), Some(held.cnf), Some(held.ses)),
+        (grant().stream, grant().cnf, grant().ses)
+    );
+    assert_eq!(held.principal, grant().principal);
+}
+
+#[test]
+fn a_grant_of_a_session_that_cannot_be_resumed_is_as_short_as_before_and_cannot_be_held() {
+    let key = SigningKey::generate(Alg::EdDsa).unwrap();
+    let keys = KeySet::of(ISSUER, [key.verifying().clone()]);
+    let audience = connector(3).to_string();
+    let expect = Expect { issuer: ISSUER, audience: &audience };
+    let plain = postern_token::GrantClaims { cnf: None, stream: None, ses: None, ..grant() };
+    let json = serde_json::to_value(&plain).unwrap();
+    assert!(
+        ["cnf", "stream", "ses"].iter().all(|name| json.get(name).is_none()),
+        "an older connector reads it"
+    );
+    let token = mint_grant(&plain, &key).unwrap();
+    assert_eq!(verify_grant(&token, &keys, expect, NOW).unwrap().into_inner(), plain);
+    assert_eq!(verify_held_grant(&token, &keys, expect, NOW).err(), Some(Rejected::ClaimFormat));
+}
+
+#[test]
+fn the_facts_of_a_session_keep_their_microseconds() {
+    let at = Timestamp::from_micros(NOW.as_micros() + 123_457);
+    let mut ses = session_claims();
+    ses.started_at = at;
+    let CredentialClaims::SignIn(sign_in) = &mut ses.credential else { unreachable!() };
+    (sign_in.at, sign_in.mfa_at, sign_in.expires_at) = (at, Some(at), at);
+    let key = SigningKey::generate(Alg::EdDsa).unwrap();
+    let keys = KeySet::of(ISSUER, [key.verifying().clone()]);
+    let claims = postern_token::TicketClaims { ses: ses.clone(), ..ticket_claims() };
     let token = mint_ticket(&claims, &key).unwrap();
     let expect = Expect { issuer: ISSUER, audience: ISSUER };
-    assert_eq!(verify_ticket(&token, &keys, expect, NOW).unwrap().into_inner(), claims);
-    assert_eq!(verify_grant(&token, &keys, expect, NOW).err(), Some(Rejected::TypInvalid));
+    assert_eq!(verify_ticket(&token, &keys, expect, NOW).unwrap().into_inner().ses, ses);
+}
+
+#[test]
+fn the_longest_tokens_of_a_resumable_session_fit_where_they_travel() {
+    let key = SigningKey::generate(Alg::EdDsa).unwrap();
+    let long = postern_token::GrantClaims {
+        iss: format!("https://{}.example:65535", "g".repeat(200)),
+        resource_name: "r".repeat(63),
+        target_host: "t".repeat(253),
+        ..grant()
+    };
+    let (short, long) = (mint_grant(&grant(), &key).unwrap(), mint_grant(&long, &key).unwrap());
+    assert!(short.len() < 1_600, "what a connector keeps for each stream: {}", short.len());
+    assert!(long.len() < 2_300 && long.len() < TOKEN_MAX_BYTES, "{}", long.len());
+    let iss = format!("https://{}.example:65535", "g".repeat(200));
+    let ticket = postern_token::TicketClaims { aud: iss.clone(), iss, ..ticket_claims() };
+    let ticket = mint_ticket(&ticket, &key).unwrap();
+    assert!(ticket.len() < 2_048, "{}", ticket.len());
 }

@@ -279,6 +279,101 @@ fn j09_a_token_of_one_kind_is_useless_as_another() {
 }
 
 #[test]
+fn j09_a_ticket_is_no_grant_and_a_grant_no_ticket_although_one_key_signs_both() {
+    let (grant, ticket) = (Forge::grant(), Forge::ticket());
+    assert_eq!(grant.grant_verdict(&grant.token()), Ok(()));
+    assert_eq!(grant.held_verdict(&grant.token()), Ok(()));
+    assert_eq!(ticket.ticket_verdict(&ticket.token()), Ok(()));
+    assert_eq!(grant.ticket_verdict(&grant.token()), Err(Rejected::TypInvalid));
+    assert_eq!(ticket.grant_verdict(&ticket.token()), Err(Rejected::TypInvalid));
+    assert_eq!(ticket.held_verdict(&ticket.token()), Err(Rejected::TypInvalid));
+    // A header that lies about the kind: the claims of the other kind, or its audience, give it away.
+    let renamed = grant.with_header("typ", json!("postern-ticket+jwt"));
+    assert_eq!(grant.ticket_verdict(&renamed), Err(Rejected::AudInvalid));
+    let renamed = ticket.with_header("typ", json!("postern-grant+jwt"));
+    assert_eq!(ticket.grant_verdict(&renamed), Err(Rejected::AudInvalid));
+    assert_eq!(ticket.held_verdict(&renamed), Err(Rejected::AudInvalid));
+}
+
+#[test]
+fn j06_a_grant_held_by_another_connector_and_a_ticket_of_another_installation_are_refused() {
+    let (grant, ticket) = (Forge::grant(), Forge::ticket());
+    let other = forge::connector(9).to_string();
+    assert_eq!(grant.held_verdict(&grant.with_claim("aud", json!(other))), Err(Rejected::AudInvalid));
+    assert_eq!(grant.held_verdict(&grant.without_claim("aud")), Err(Rejected::AudInvalid));
+    let elsewhere = json!("https://other.example");
+    assert_eq!(
+        ticket.ticket_verdict(&ticket.with_claim("aud", elsewhere.clone())),
+        Err(Rejected::AudInvalid)
+    );
+    assert_eq!(
+        ticket.ticket_verdict(&ticket.with_claim("iss", elsewhere.clone())),
+        Err(Rejected::IssInvalid)
+    );
+    assert_eq!(grant.held_verdict(&grant.with_claim("iss", elsewhere)), Err(Rejected::IssInvalid));
+}
+
+#[test]
+fn j08_a_held_grant_may_be_old_but_not_from_the_future_and_a_ticket_ends() {
+    let (grant, ticket) = (Forge::grant(), Forge::ticket());
+    let now = NOW.as_secs();
+    let old = Forge::grant().claim("iat", json!(now - 9_000_000)).claim("nbf", json!(now - 9_000_000));
+    let old = old.claim("exp", json!(now - 9_000_000 + 60));
+    assert_eq!(old.held_verdict(&old.token()), Ok(()));
+    assert_eq!(old.grant_verdict(&old.token()), Err(Rejected::Expired));
+    for claim in ["iat", "nbf"] {
+        let future = grant.with_claim(claim, json!(now + 31));
+        assert_eq!(grant.held_verdict(&future), Err(Rejected::NotYetValid), "{claim}");
+    }
+    assert_eq!(ticket.ticket_verdict(&ticket.with_claim("exp", json!(now - 30))), Err(Rejected::ClaimFormat));
+    let spent = Forge::ticket().claim("iat", json!(now - 100)).claim("exp", json!(now - 30));
+    assert_eq!(spent.ticket_verdict(&spent.token()), Err(Rejected::Expired));
+    let week = 7 * 24 * 3600;
+    assert_eq!(ticket.ticket_verdict(&ticket.with_claim("exp", json!(now + week))), Ok(()));
+    let longer = ticket.with_claim("exp", json!(now + week + 1));
+    assert_eq!(ticket.ticket_verdict(&longer), Err(Rejected::ClaimFormat));
+}
+
+#[test]
+fn t06_a_ticket_or_held_grant_that_does_not_say_whose_session_it_is_is_refused() {
+    let (grant, ticket) = (Forge::grant(), Forge::ticket());
+    for claim in ["session", "stream", "principal", "ses", "resource", "cnf"] {
+        assert_eq!(
+            ticket.ticket_verdict(&ticket.without_claim(claim)),
+            Err(Rejected::ClaimFormat),
+            "{claim}"
+        );
+        assert_eq!(grant.held_verdict(&grant.without_claim(claim)), Err(Rejected::ClaimFormat), "{claim}");
+    }
+    for claim in ["connector", "instance"] {
+        assert_eq!(
+            ticket.ticket_verdict(&ticket.without_claim(claim)),
+            Err(Rejected::ClaimFormat),
+            "{claim}"
+        );
+    }
+    let good = serde_json::to_value(forge::session_claims()).unwrap();
+    for (member, value) in [
+        ("generation", json!(-1)),
+        ("generation", json!(4_294_967_296_u64)),
+        ("action", json!("http")),
+        ("action", json!("admin")),
+        ("source", json!("nowhere")),
+        ("credential", json!("none")),
+        ("credential", json!({"token": {}, "sign_in": {}})),
+        ("started_at", json!("2026-01-01T00:00:00Z")),
+    ] {
+        let mut ses = good.clone();
+        ses[member] = value.clone();
+        let verdict = ticket.ticket_verdict(&ticket.with_claim("ses", ses.clone()));
+        assert_eq!(verdict, Err(Rejected::ClaimFormat), "{member} {value}");
+        assert_eq!(grant.held_verdict(&grant.with_claim("ses", ses.clone())), Err(Rejected::ClaimFormat));
+        // A connector that cannot read the facts does not take the grant for one without them.
+        assert_eq!(grant.grant_verdict(&grant.with_claim("ses", ses)), Err(Rejected::ClaimFormat));
+    }
+}
+
+#[test]
 #[expect(clippy::disallowed_methods, reason = "it measures how long a refusal takes")]
 fn j10_critical_extensions_duplicate_keys_and_encrypted_tokens_are_refused_quickly() {
     let forge = Forge::new();

@@ -3,7 +3,7 @@
 use arc_swap::ArcSwap;
 use postern_ids::Timestamp;
 use postern_store::{ChangeError, KeyKind, SigningKey as StoredKey, Store, StoreError};
-use postern_token::{Alg, KeyError, KeySet, SigningKey, VerifyingKey};
+use postern_token::{Alg, KeyError, KeySet, SigningKey, TICKET_LIFETIME_MAX, VerifyingKey};
 use std::{sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
@@ -17,8 +17,14 @@ const GRANT_SIGNS_FOR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How long a key is published before it signs: longer than any gateway waits between two refreshes.
 const PUBLISHED_AHEAD: Duration = Duration::from_secs(2 * 3600);
 
-/// How long a key is published after it stopped signing: longer than what it signed can live.
-const PUBLISHED_AFTER: Duration = Duration::from_secs(25 * 3600);
+/// How long a key is published after it stopped signing: longer than what it signed can live, with an hour to spare.
+const fn published_after(kind: KeyKind) -> Duration {
+    match kind {
+        KeyKind::Access => Duration::from_secs(25 * 3600),
+        // Tickets live longest of what this key signs.
+        KeyKind::Grant | KeyKind::Ca => TICKET_LIFETIME_MAX.saturating_add(Duration::from_secs(3600)),
+    }
+}
 
 /// Why the keys could not be loaded or made.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +139,7 @@ async fn load_kind(
     now: Timestamp,
 ) -> Result<Vec<Held>, KeyRingError> {
     let mut stored = store.signing_keys(kind, now).await?;
-    let needed_until = now.plus(PUBLISHED_AHEAD).plus(PUBLISHED_AFTER);
+    let needed_until = now.plus(PUBLISHED_AHEAD).plus(published_after(kind));
     if stored.iter().all(|key| key.retires_at <= needed_until) {
         let next = candidate(kind, alg, stored.is_empty(), now)?;
         stored = store.rotate_signing_key(&next, needed_until, now).await?;
@@ -155,7 +161,7 @@ fn candidate(kind: KeyKind, alg: Alg, first: bool, now: Timestamp) -> Result<Sto
         public: key.verifying().to_jwk().to_string(),
         created_at: now,
         signs_from,
-        retires_at: signs_from.plus(signs_for).plus(PUBLISHED_AFTER),
+        retires_at: signs_from.plus(signs_for).plus(published_after(kind)),
     })
 }
 

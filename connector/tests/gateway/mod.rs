@@ -190,6 +190,8 @@ impl Gateway {
             target_port: target.port(),
             principal: "alice".to_owned(),
             cnf: None,
+            stream: None,
+            ses: None,
             iat: now,
             nbf: now,
             exp: now.plus(Duration::from_secs(60)),

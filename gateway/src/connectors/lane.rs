@@ -111,6 +111,8 @@ impl Lanes {
             target_port: resource.target.port(),
             principal: permit.principal().id.to_string(),
             cnf: None,
+            stream: None,
+            ses: None,
             iat: now,
             nbf: now,
             exp: now.plus(GRANT_LIFETIME),

@@ -1,10 +1,12 @@
 //! Makes tokens of any header and payload, rightly signed unless asked otherwise.
+#![allow(dead_code, reason = "shared by two tests, neither of which needs all of it")]
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use postern_ids::{ConnectorId, ResourceId, SessionId, SignInId, Timestamp, UserId};
+use postern_ids::{ConnectorId, InstanceId, ResourceId, SessionId, SignInId, StreamId, Timestamp, UserId};
 use postern_token::{
-    ACCESS_AUDIENCE, AccessClaims, Alg, Expect, GrantClaims, KeySet, Rejected, SigningKey, verify_access,
-    verify_grant,
+    ACCESS_AUDIENCE, AccessClaims, ActionClaim, Alg, CredentialClaims, DialClaims, Expect, GrantClaims,
+    KeySet, Rejected, SessionClaims, SignInClaims, SigningKey, TicketClaims, verify_access, verify_grant,
+    verify_held_grant, verify_ticket,
 };
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -35,24 +37,76 @@ pub(crate) fn access_claims() -> AccessClaims {
     }
 }
 
-fn connector() -> ConnectorId {
-    ConnectorId::mint(NOW, [3; 10])
+pub(crate) fn connector(n: u8) -> ConnectorId {
+    ConnectorId::mint(NOW, [n; 10])
 }
 
-fn grant_claims() -> GrantClaims {
+pub(crate) fn dial_claims(connector: ConnectorId) -> DialClaims {
+    DialClaims {
+        connector,
+        aud: ISSUER.to_owned(),
+        nonce: "n".to_owned(),
+        instance: InstanceId::mint(NOW, [2; 10]),
+        slot: 1,
+        iat: NOW,
+        exp: NOW.plus(Duration::from_secs(30)),
+        jti: "1".to_owned(),
+    }
+}
+
+pub(crate) fn session_claims() -> SessionClaims {
+    let sign_in = SignInClaims {
+        id: SignInId::mint(NOW, [2; 10]),
+        at: NOW.minus(Duration::from_secs(900)),
+        mfa_at: Some(NOW.minus(Duration::from_secs(900))),
+        expires_at: NOW.plus(Duration::from_secs(42_000)),
+        idp: "local".to_owned(),
+    };
+    SessionClaims {
+        credential: CredentialClaims::SignIn(sign_in),
+        action: ActionClaim::Connect,
+        source: [203, 0, 113, 7].into(),
+        started_at: NOW.minus(Duration::from_secs(60)),
+        expires_at: Some(NOW.plus(Duration::from_secs(42_000))),
+        generation: 3,
+    }
+}
+
+pub(crate) fn grant_claims() -> GrantClaims {
     GrantClaims {
         iss: ISSUER.to_owned(),
-        aud: connector(),
+        aud: connector(3),
         session: SessionId::mint(NOW, [4; 10]),
         resource: ResourceId::mint(NOW, [5; 10]),
         resource_name: "db".to_owned(),
         target_host: "10.0.0.5".to_owned(),
         target_port: 5432,
-        principal: "usr".to_owned(),
+        principal: UserId::mint(NOW, [1; 10]).to_string(),
         cnf: Some([7; 32]),
+        stream: Some(StreamId::mint(NOW, [6; 10])),
+        ses: Some(session_claims()),
         iat: NOW,
         nbf: NOW,
         exp: NOW.plus(Duration::from_secs(60)),
+        jti: "1".to_owned(),
+    }
+}
+
+pub(crate) fn ticket_claims() -> TicketClaims {
+    TicketClaims {
+        iss: ISSUER.to_owned(),
+        aud: ISSUER.to_owned(),
+        session: SessionId::mint(NOW, [4; 10]),
+        stream: StreamId::mint(NOW, [6; 10]),
+        principal: UserId::mint(NOW, [1; 10]).to_string(),
+        ses: session_claims(),
+        resource: ResourceId::mint(NOW, [5; 10]),
+        connector: connector(3),
+        instance: InstanceId::mint(NOW, [2; 10]),
+        cnf: [7; 32],
+        iat: NOW,
+        nbf: NOW,
+        exp: NOW.plus(Duration::from_secs(42_000)),
         jti: "1".to_owned(),
     }
 }
@@ -73,6 +127,11 @@ impl Forge {
     /// Of a grant.
     pub(crate) fn grant() -> Self {
         Self::of(Alg::EdDsa, "postern-grant+jwt", &serde_json::to_value(grant_claims()).unwrap())
+    }
+
+    /// Of a ticket.
+    pub(crate) fn ticket() -> Self {
+        Self::of(Alg::EdDsa, "postern-ticket+jwt", &serde_json::to_value(ticket_claims()).unwrap())
     }
 
     fn of(alg: Alg, typ: &str, claims: &Value) -> Self {
@@ -144,7 +203,18 @@ impl Forge {
 
     pub(crate) fn grant_verdict(&self, token: &str) -> Result<(), Rejected> {
         let keys = KeySet::of(ISSUER, [self.key.verifying().clone()]);
-        let audience = connector().to_string();
+        let audience = connector(3).to_string();
         verify_grant(token, &keys, Expect { issuer: ISSUER, audience: &audience }, NOW).map(drop)
+    }
+
+    pub(crate) fn held_verdict(&self, token: &str) -> Result<(), Rejected> {
+        let keys = KeySet::of(ISSUER, [self.key.verifying().clone()]);
+        let audience = connector(3).to_string();
+        verify_held_grant(token, &keys, Expect { issuer: ISSUER, audience: &audience }, NOW).map(drop)
+    }
+
+    pub(crate) fn ticket_verdict(&self, token: &str) -> Result<(), Rejected> {
+        let keys = KeySet::of(ISSUER, [self.key.verifying().clone()]);
+        verify_ticket(token, &keys, Expect { issuer: ISSUER, audience: ISSUER }, NOW).map(drop)
     }
 }
