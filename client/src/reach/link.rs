@@ -32,7 +32,7 @@ pub async fn link_to(profile: &Profile, bearer: &Bearer) -> Result<(Link, Incomi
     let mut credentials = BearerCredentials(bearer);
     let dialed = dial(Dial {
         url: profile.url("/tunnel/client"),
-        trust: profile.trust(),
+        tls: profile.trust().into(),
         proxy: Proxy::from_env(),
         credentials: &mut credentials,
         config: LinkConfig::default(),
@@ -67,7 +67,12 @@ pub struct Reached {
 
 /// Opens a connection to a resource.
 pub async fn open(link: &Link, resource: &ResourceRef) -> Result<Reached, Failure> {
-    let request = OpenRequest { v: VERSION, resource: resource.as_str().to_owned(), action: Action::Connect };
+    let request = OpenRequest {
+        v: VERSION,
+        resource: resource.as_str().to_owned(),
+        action: Action::Connect,
+        resumable: false,
+    };
     let metadata = serde_json::to_vec(&request).map_err(|e| Failure::usage(e.to_string()))?;
     let open = Open { metadata: metadata.into(), early: Bytes::new(), ..Open::default() };
     let Opened { lane, metadata } = link.open(open).await.map_err(open_failure)?;

@@ -148,6 +148,7 @@ fn reply_of(permit: &Permit) -> Bytes {
             },
         },
         host_keys: confirmed.map(|key| key.key.clone()).collect(),
+        ticket: None,
     };
     serde_json::to_vec(&reply).unwrap_or_default().into()
 }
