@@ -129,7 +129,7 @@ impl<R: Resolver> Slot<R> {
         url.set_path("/tunnel/connector");
         let dialed = dial(Dial {
             url,
-            trust: self.trust.clone(),
+            tls: self.trust.clone().into(),
             proxy: self.proxy.clone(),
             credentials: &mut credentials,
             config: LinkConfig::default(),

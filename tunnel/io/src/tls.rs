@@ -17,7 +17,7 @@ use rustls_pki_types::{
 use rustls_platform_verifier::Verifier;
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// The roots that a gateway's certificate must lead to.
@@ -117,6 +117,37 @@ impl Trust {
             roots.extend(parsed.map_err(TlsError::Pem)?);
         }
         Ok(roots)
+    }
+}
+
+/// A trust made usable once: what is dialed with it again resumes the TLS session of an earlier connection, which spares
+/// both sides most of the handshake. Clones share configuration and sessions.
+#[derive(Debug, Clone)]
+pub struct Client(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    trust: Trust,
+    config: OnceLock<Arc<ClientConfig>>,
+}
+
+impl From<Trust> for Client {
+    fn from(trust: Trust) -> Self {
+        Self(Arc::new(Shared { trust, config: OnceLock::new() }))
+    }
+}
+
+impl Client {
+    /// The configuration, made at the first call that succeeds: a CA file that was wrong may be put right meanwhile.
+    pub fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let Shared { trust, config } = &*self.0;
+        match config.get() {
+            Some(config) => Ok(Arc::clone(config)),
+            None => {
+                let made = trust.client_config(&[b"http/1.1"])?;
+                Ok(Arc::clone(config.get_or_init(|| made)))
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ mod server;
 use http::HeaderValue;
 use postern_tunnel_io::{
     Challenge, Credentials, Dial, DialError, Event, LinkConfig, Open, Proxy, dial,
-    tls::{Trust, spki_sha256},
+    tls::{Client, Trust, spki_sha256},
 };
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use server::{Authority, Server, read_head};
@@ -30,11 +30,17 @@ impl Credentials for Echo {
     }
 }
 
-async fn dial_with(url: &str, trust: Trust, proxy: Proxy) -> (Result<(), DialError>, Echo) {
+async fn dial_with(url: &str, trust: impl Into<Client>, proxy: Proxy) -> (Result<(), DialError>, Echo) {
     let mut credentials = Echo::default();
     let url = Url::parse(url).unwrap();
-    let dialed =
-        dial(Dial { url, trust, proxy, credentials: &mut credentials, config: LinkConfig::default() }).await;
+    let dialed = dial(Dial {
+        url,
+        tls: trust.into(),
+        proxy,
+        credentials: &mut credentials,
+        config: LinkConfig::default(),
+    })
+    .await;
     let outcome = match dialed {
         Ok((link, _incoming)) => {
             let opened = link.open(Open { metadata: "hello".into(), ..Open::default() }).await.unwrap();
@@ -86,6 +92,17 @@ async fn a_ca_file_and_ca_text_are_trusted_and_nobody_else_is() {
         dial_with(&server.url(), Trust::default(), Proxy::direct()).await.0,
         Err(DialError::Trust(_))
     ));
+}
+
+#[tokio::test]
+async fn a_second_dial_with_the_same_client_resumes_the_tls_session() {
+    let authority = Authority::new();
+    let server = Server::start(Some(&authority)).await;
+    let client = Client::from(Trust::pinned(authority.spki_sha256()));
+    for _ in 0..2 {
+        dial_with(&server.url(), client.clone(), Proxy::direct()).await.0.unwrap();
+    }
+    assert_eq!((server.connections(), server.resumed()), (2, 1));
 }
 
 #[tokio::test]
@@ -259,7 +276,7 @@ async fn a_gateway_may_speak_right_behind_its_answer() {
         let mut credentials = Echo::default();
         let url = Url::parse(&server.url()).unwrap();
         let (trust, config) = (Trust::default(), LinkConfig::default());
-        dial(Dial { url, trust, proxy: Proxy::direct(), credentials: &mut credentials, config })
+        dial(Dial { url, tls: trust.into(), proxy: Proxy::direct(), credentials: &mut credentials, config })
             .await
             .unwrap()
     };

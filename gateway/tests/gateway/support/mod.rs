@@ -178,7 +178,7 @@ impl Scene {
             url = format!("http://{}{path}", self.node.public).parse().unwrap();
         }
         let trust = Trust::pinned(self.node.ca_sha256().unwrap());
-        dial(Dial { url, trust, proxy: Proxy::direct(), credentials, config: LinkConfig::default() }).await
+        dial(Dial { url, tls: trust.into(), proxy: Proxy::direct(), credentials, config: LinkConfig::default() }).await
     }
 
     pub(crate) async fn dial_client(&self, token: &str) -> Result<(Link, Incoming), DialError> {

@@ -44,8 +44,8 @@ pub trait Credentials: Send {
 pub struct Dial<'a> {
     /// `https://host[:port]/tunnel/connector` or `…/tunnel/client`. Plain `http` is for tests on loopback.
     pub url: Url,
-    /// Whom to trust.
-    pub trust: tls::Trust,
+    /// Whom to trust. Kept from dial to dial, it makes a later one cheaper.
+    pub tls: tls::Client,
     /// The way out.
     pub proxy: Proxy,
     /// Who we are.
@@ -177,8 +177,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Dials once. Names are resolved anew each time; every step has a deadline.
 pub async fn dial(dial: Dial<'_>) -> Result<(Link, Incoming), DialError> {
-    let Dial { url, trust, proxy, credentials, config } = dial;
-    match reach(&url, &trust, &proxy).await? {
+    let Dial { url, tls, proxy, credentials, config } = dial;
+    match reach(&url, &tls, &proxy).await? {
         Connected::Plain(tcp) => start(tcp, &url, credentials, config).await,
         Connected::Tls(mut stream) => {
             tls::tune(stream.get_mut().1);
@@ -189,13 +189,13 @@ pub async fn dial(dial: Dial<'_>) -> Result<(Link, Incoming), DialError> {
 
 /// Connects to the host of `url` the way [`dial`] does, for plain HTTP/1.1 on the same way out and the same trust.
 pub async fn connect(url: &Url, trust: &tls::Trust, proxy: &Proxy) -> Result<Box<dyn Stream>, DialError> {
-    Ok(match reach(url, trust, proxy).await? {
+    Ok(match reach(url, &trust.clone().into(), proxy).await? {
         Connected::Plain(tcp) => Box::new(tcp),
         Connected::Tls(stream) => stream,
     })
 }
 
-async fn reach(url: &Url, trust: &tls::Trust, proxy: &Proxy) -> Result<Connected, DialError> {
+async fn reach(url: &Url, tls: &tls::Client, proxy: &Proxy) -> Result<Connected, DialError> {
     let is_tls = match url.scheme() {
         "https" | "wss" => true,
         "http" | "ws" => false,
@@ -205,7 +205,7 @@ async fn reach(url: &Url, trust: &tls::Trust, proxy: &Proxy) -> Result<Connected
         return Err(DialError::Url(url.clone()));
     };
     // Made before connecting: a wrong CA file is told at once, without the network.
-    let tls = if is_tls { Some(trust.client_config(&[b"http/1.1"])?) } else { None };
+    let tls = if is_tls { Some(tls.config()?) } else { None };
     let tcp = match proxy.for_host(host) {
         Some(proxy) => proxy::connect_through(proxy, host, port).await?,
         None => connect::connect(host, port).await?,

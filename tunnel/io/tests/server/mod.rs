@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use postern_tunnel_io::{Event, Link, LinkConfig, accept, tls, upgrade_response};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData};
+use rustls::HandshakeKind;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::{
     fmt::Write,
@@ -65,6 +66,7 @@ impl Authority {
 #[derive(Default)]
 struct Seen {
     connections: AtomicUsize,
+    resumed: AtomicUsize,
     links: Mutex<Vec<Link>>,
 }
 
@@ -95,6 +97,9 @@ impl Server {
                         None => serve(tcp, &seen).await,
                         Some(acceptor) => {
                             if let Ok(stream) = acceptor.accept(tcp).await {
+                                let kind = stream.get_ref().1.handshake_kind();
+                                let is_resumed = kind == Some(HandshakeKind::Resumed);
+                                seen.resumed.fetch_add(usize::from(is_resumed), Ordering::Relaxed);
                                 serve(stream, &seen).await;
                             }
                         }
@@ -111,6 +116,10 @@ impl Server {
 
     pub(super) fn connections(&self) -> usize {
         self.seen.connections.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn resumed(&self) -> usize {
+        self.seen.resumed.load(Ordering::Relaxed)
     }
 
     pub(super) fn go_away(&self) {
