@@ -38,6 +38,8 @@ where
     let mut driver = Driver { shared, socket, sleep, armed: None, read: 0, written: 0, phase: Phase::Idle };
     poll_fn(|cx| driver.poll_link(cx)).await;
     let _ = tokio::time::timeout(LINGER, poll_fn(|cx| driver.poll_closing(cx))).await;
+    driver.shared.lock().is_gone = true;
+    driver.shared.closed.notify_waiters();
 }
 
 struct Driver<S> {

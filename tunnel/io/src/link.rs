@@ -163,6 +163,18 @@ impl Link {
         }
     }
 
+    /// Waits until the link has ended and its last words are written: then the process may end as well.
+    pub async fn gone(&self) {
+        loop {
+            let mut gone = std::pin::pin!(self.shared.closed.notified());
+            gone.as_mut().enable();
+            if self.shared.lock().is_gone {
+                return;
+            }
+            gone.await;
+        }
+    }
+
     /// How the link ended, if it has.
     pub fn ended(&self) -> Option<LinkEnded> {
         self.shared.lock().ended.clone()
@@ -196,6 +208,20 @@ impl Link {
     /// Sends a part of the list of held streams: whole entries, at most 64 KiB.
     pub fn send_inventory(&self, entries: Bytes, last: bool) {
         self.shared.act(|state| state.machine.inventory(entries, last));
+    }
+
+    /// Waits until few control frames wait, or the link has ended: before each part of a list that may be long. One
+    /// task at a time.
+    pub async fn inventory_room(&self) {
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if state.has_control_room() {
+                return Poll::Ready(());
+            }
+            state.teller = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Sends new grant keys, at most 64 KiB; opaque here.

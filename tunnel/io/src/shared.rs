@@ -14,6 +14,9 @@ use tokio::sync::Notify;
 /// Requests of the peer that nobody fetched yet; above it the driver stops reading, so that the peer waits.
 pub(crate) const NEWS_MAX: usize = 4096;
 
+/// What a list may keep waiting: far below the 4 MiB at which a link is cut off.
+const CONTROL_WAITING_MAX: usize = 512 * 1024;
+
 /// How a lane came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LaneEnd {
@@ -43,6 +46,10 @@ pub(crate) struct State {
     /// Registered while the driver sleeps and has nothing left to write.
     pub(crate) driver: Option<Waker>,
     pub(crate) ended: Option<LinkEnded>,
+    /// The last words are written, or given up: the driver has left.
+    pub(crate) is_gone: bool,
+    /// Who has more control frames to send than may wait at once.
+    pub(crate) teller: Option<Waker>,
 }
 
 /// Who waits for one lane, and how it ended.
@@ -97,6 +104,8 @@ impl Shared {
             listener: None,
             driver: None,
             ended: None,
+            is_gone: false,
+            teller: None,
         };
         Arc::new(Self { state: Mutex::new(state), established: Notify::new(), closed: Notify::new() })
     }
@@ -124,6 +133,9 @@ impl Shared {
         }
         if state.driver.is_some() && state.machine.wants_transmit() {
             wakers.push(state.driver.take());
+        }
+        if state.teller.is_some() && state.has_control_room() {
+            wakers.push(state.teller.take());
         }
         wakers
     }
@@ -207,6 +219,11 @@ impl State {
             slot.end(LaneEnd::LinkLost, wakers);
         }
         wakers.push(self.listener.take());
+    }
+
+    /// Whether more control frames may be queued by somebody who has many of them.
+    pub(crate) fn has_control_room(&self) -> bool {
+        self.ended.is_some() || self.machine.control_waiting() < CONTROL_WAITING_MAX
     }
 
     /// How a lane without bytes or room stands.

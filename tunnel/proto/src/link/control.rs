@@ -79,6 +79,11 @@ impl Control {
         self.weight <= CONTROL_BYTES_MAX
     }
 
+    /// Bytes of the commands that wait.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -164,6 +164,11 @@ impl Link {
         self.close_due || !self.control.is_empty() || !self.credits.is_empty() || !self.schedule.is_empty()
     }
 
+    /// Bytes of control frames that wait to be sent; with more than 4 MiB of them the link is cut off.
+    pub fn control_waiting(&self) -> usize {
+        self.control.weight()
+    }
+
     /// Bytes that `write` would take for this lane.
     pub fn writable(&self, lane: LaneId) -> usize {
         let Some(lane) = self.find(lane).and_then(|index| self.lanes.get(index)) else { return 0 };
