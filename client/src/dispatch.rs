@@ -29,9 +29,9 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Forward(command) => reach::forward::run(&home, &command.mapping, cli.json).await,
         Command::SshConfig(command) => {
             let resources = if command.remove { Vec::new() } else { account::my_resources(&home).await? };
-            reach::ssh_config::run(&home, &command, &resources)
+            reach::ssh::config::run(&home, &command, &resources)
         }
-        Command::KnownHosts(command) => reach::print_known_hosts(&home, &command.host),
+        Command::KnownHosts(command) => reach::ssh::print_known_hosts(&home, &command.host),
         Command::Apply(command) => {
             account::with_api(&home, async |api| admin::apply::run(api, &command, form).await).await
         }

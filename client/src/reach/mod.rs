@@ -1,15 +1,11 @@
 //! Reaching resources: one link to the gateway, one lane for each connection.
 
-mod config_file;
 pub mod forward;
-mod host_keys;
 mod link;
 pub mod proxy;
 pub mod ssh;
-pub mod ssh_config;
 mod stdio;
 
-pub use host_keys::print_known_hosts;
 pub use link::{Reached, link_to, open};
 
 use postern_ids::{Name, ResourceId};

@@ -1,6 +1,6 @@
 //! `postern proxy`: standard input and output to a resource.
 
-use super::{ResourceRef, host_keys, link_to, open, stdio};
+use super::{ResourceRef, link_to, open, ssh::host_keys, stdio};
 use crate::{
     bearer,
     failure::Failure,

@@ -1,6 +1,11 @@
 //! `postern ssh`: the system's ssh, told how to reach the resource.
 
-use super::ssh_config;
+pub mod config;
+mod config_file;
+pub(super) mod host_keys;
+
+pub use host_keys::print_known_hosts;
+
 use crate::{
     cli::Ssh,
     failure::{Failure, code},
@@ -12,7 +17,7 @@ use std::{os::unix::process::CommandExt, path::Path, process::Command};
 fn command(program: &Path, home: Option<&Path>, ssh: &Ssh) -> Result<Command, Failure> {
     let resource = &ssh.destination.resource;
     let mut command = Command::new("ssh");
-    for (key, value) in ssh_config::options(program, home, resource)? {
+    for (key, value) in config::options(program, home, resource)? {
         command.arg("-o").arg(format!("{key}={value}"));
     }
     if let Some(user) = &ssh.destination.user {
@@ -26,7 +31,7 @@ fn command(program: &Path, home: Option<&Path>, ssh: &Ssh) -> Result<Command, Fa
 
 /// Becomes ssh; its exit code is ours.
 pub fn run(home: &Home, ssh: &Ssh) -> Result<(), Failure> {
-    let mut command = command(&ssh_config::own_path()?, ssh_config::named_home(home), ssh)?;
+    let mut command = command(&config::own_path()?, config::named_home(home), ssh)?;
     let error = command.exec();
     Err(Failure::new(code::UNAVAILABLE, format!("ssh cannot be started: {error}"))
         .then("install the OpenSSH client"))

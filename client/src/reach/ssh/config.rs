@@ -3,8 +3,8 @@
 //! The blocks hold literal names only, never ssh's `%h`, `%n` or `%r`: what somebody types (or a repository's submodule
 //! says) after `ssh` never reaches a shell through us.
 
-use super::{ResourceRef, config_file};
-use crate::{cli::SshConfig, failure::Failure, home::Home};
+use super::config_file;
+use crate::{cli::SshConfig, failure::Failure, home::Home, reach::ResourceRef};
 use postern_api::{MyResource, ResourceKind};
 use postern_private_file as private_file;
 use std::{

@@ -1,8 +1,11 @@
 //! The SSH host keys that the gateway vouches for, kept from the last connection to each resource, so that
 //! `KnownHostsCommand` answers without asking anybody.
 
-use super::{ResourceRef, SUFFIX};
-use crate::{failure::Failure, home::Home};
+use crate::{
+    failure::Failure,
+    home::Home,
+    reach::{ResourceRef, SUFFIX},
+};
 use postern_private_file as private_file;
 use std::path::PathBuf;
 
