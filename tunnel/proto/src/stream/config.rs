@@ -8,7 +8,8 @@ use std::time::Duration;
 pub struct Config {
     /// Bytes that may wait for their acknowledgement. A stream moves at most this many per round trip.
     pub replay_max: usize,
-    /// Bytes that may wait to be read before the lane is left unread.
+    /// Bytes that the peer may send beyond what was read here; 64 KiB at least. A stream moves at most this many per round
+    /// trip.
     pub unread_max: usize,
     /// An Ack is due after this many accepted bytes …
     pub ack_bytes: usize,
@@ -16,7 +17,7 @@ pub struct Config {
     pub ack_after: Duration,
     /// A stream that no lane carries is over after this long; one that is over is remembered for this long.
     pub window: Duration,
-    /// The replay buffers of the whole process.
+    /// What the streams of the whole process hold: sent and not acknowledged, or received and not read.
     pub budget: Budget,
 }
 
@@ -24,7 +25,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             replay_max: 4 * 1024 * 1024,
-            unread_max: 1024 * 1024,
+            unread_max: 4 * 1024 * 1024,
             ack_bytes: 64 * 1024,
             ack_after: Duration::from_millis(20),
             window: Duration::from_secs(120),

@@ -1,7 +1,11 @@
 //! What comes over the lane, what goes over it, and when.
 
-use super::record::{DATA_OVERHEAD, Record, RecordError, Welcome};
 use super::{Event, LaneEnd, Over, Poll, Role, SUPERSEDED, State, Stream, Unacked, VERSION};
+use super::{
+    inbound::{INITIAL_LIMIT, Wrong},
+    record::{DATA_OVERHEAD, Record, RecordError, Welcome},
+};
+use crate::budget::Pressure;
 use bytes::Bytes;
 use postern_ids::Ended;
 use std::time::Instant;
@@ -20,39 +24,40 @@ impl From<RecordError> for Broken {
     }
 }
 
+impl From<Wrong> for Broken {
+    fn from(wrong: Wrong) -> Self {
+        match wrong {
+            Wrong::Gap => Self("bytes are missing, or follow the fin"),
+            Wrong::BeyondLimit => Self("more bytes than were allowed"),
+        }
+    }
+}
+
 impl Stream {
-    /// Bytes of the lane of this generation. Those of a lane that was superseded are ignored.
+    /// Bytes of the lane of this generation. Those of a lane that was superseded are ignored. Read every lane to its end and
+    /// give what was read back as credit at once: what the peer may send is limited by the stream, so that one direction
+    /// never waits for the other.
     pub fn handle_bytes(&mut self, generation: u32, mut chunk: Bytes, now: Instant) {
         if generation != self.generation {
             return;
         }
         while !chunk.is_empty() {
-            let State::Attached(attached) = &mut self.state else {
-                // What still comes after the end is dropped, but the lane must not stall.
-                self.inbound.spent(chunk.len());
-                return;
+            // What still comes after the end is dropped.
+            let State::Attached(attached) = &mut self.state else { return };
+            let done = match attached.parser.next(&mut chunk) {
+                Ok(Some(record)) => self.on_record(record, now),
+                Ok(None) => return,
+                Err(error) => Err(error.into()),
             };
-            let before = chunk.len();
-            let record = attached.parser.next(&mut chunk);
-            let used = before - chunk.len();
-            let done = record.map_err(Broken::from).and_then(|record| match record {
-                Some(record) => self.on_record(record, used, now),
-                None => {
-                    self.inbound.spent(used);
-                    Ok(())
-                }
-            });
             if let Err(Broken(reason)) = done {
                 return self.end_with(Ended::ResumeFailed.code(), reason, true, now);
             }
         }
     }
 
-    fn on_record(&mut self, record: Record, used: usize, now: Instant) -> Result<(), Broken> {
+    fn on_record(&mut self, record: Record, now: Instant) -> Result<(), Broken> {
         let State::Attached(attached) = &self.state else { return Ok(()) };
         let greeted = attached.greeted;
-        let payload = if let Record::Data { bytes, .. } = &record { bytes.len() } else { 0 };
-        self.inbound.spent(used - payload);
         match (record, greeted) {
             (Record::Welcome(welcome), false) => self.on_welcome(welcome, now),
             (Record::Reject(SUPERSEDED), false) => {
@@ -65,16 +70,16 @@ impl Stream {
                 Ok(())
             }
             (Record::Data { offset, bytes }, true) => self.on_data(offset, bytes, now),
-            (Record::Ack(offset), true) => {
+            (Record::Ack(ack), true) => {
                 self.outbound
-                    .acknowledge(offset)
+                    .acknowledge(ack)
                     .map_err(|_| Broken("acknowledged bytes that were not sent"))?;
                 self.maybe_writable();
                 self.maybe_done(now);
                 Ok(())
             }
             (Record::Fin(length), true) => {
-                self.inbound.finish(length).map_err(|_| Broken("fin at a wrong offset"))?;
+                self.inbound.finish(length)?;
                 // Fin is acknowledged at once: the peer may be waiting for nothing else.
                 self.accepted(self.config.ack_bytes, now);
                 Ok(())
@@ -113,9 +118,13 @@ impl Stream {
     }
 
     fn on_data(&mut self, offset: u64, bytes: Bytes, now: Instant) -> Result<(), Broken> {
-        let new = self.inbound.accept(offset, bytes).map_err(|_| Broken("bytes are missing"))?;
+        let new = self.inbound.accept(offset, bytes)?;
         if new > 0 {
             self.accepted(new, now);
+        }
+        let unread = u64::try_from(self.inbound.queued()).unwrap_or(u64::MAX);
+        if unread > INITIAL_LIMIT && self.config.budget.pressure() == Pressure::Critical {
+            self.end_with(Ended::Limit.code(), "the streams of this process hold too much", true, now);
         }
         Ok(())
     }
@@ -176,7 +185,7 @@ impl Stream {
 
     fn put_flow(&mut self, out: &mut Vec<Bytes>, mut left: usize, now: Instant) {
         if self.ack_is_due(now) && left >= RECORD_MAX {
-            left = put(out, &Record::Ack(self.inbound.received()), left);
+            left = put(out, &Record::Ack(self.inbound.ack()), left);
             self.unacked = None;
         }
         while self.outbound.has_data() && left >= DATA_OVERHEAD + CRUMB {
@@ -193,10 +202,10 @@ impl Stream {
 
     fn ack_is_due(&self, now: Instant) -> bool {
         let greeted = matches!(&self.state, State::Attached(attached) if attached.greeted);
-        greeted
-            && self.unacked.is_some_and(|unacked| {
-                unacked.bytes >= self.config.ack_bytes || now >= unacked.since + self.config.ack_after
-            })
+        let is_old_or_much = |unacked: Unacked| {
+            unacked.bytes >= self.config.ack_bytes || now >= unacked.since + self.config.ack_after
+        };
+        greeted && (self.unacked.is_some_and(is_old_or_much) || self.inbound.owes_limit())
     }
 
     /// The time that `poll_timeout` named has come.

@@ -64,7 +64,7 @@ impl Stream {
         let welcome = Record::Welcome(welcome);
         if let State::Over(ending) = &mut self.state {
             // The client missed our last Ack: it learns that everything arrived.
-            ending.farewell = VecDeque::from([welcome, Record::Ack(received)]);
+            ending.farewell = VecDeque::from([welcome, Record::Ack(self.inbound.ack())]);
             ending.lane_open = true;
             return Ok(());
         }
@@ -75,7 +75,8 @@ impl Stream {
     }
 
     fn change_lane(&mut self, attached: Attached) {
-        self.inbound.change_lane();
+        // The connector's limit goes with its Welcome; the client's waits for bytes that need one.
+        self.inbound.change_lane(self.role == Role::Connector);
         // The greeting states what was accepted.
         self.unacked = None;
         self.state = State::Attached(attached);

@@ -123,7 +123,7 @@ impl Stream {
             generation: 0,
             instance: [0; 16],
             outbound: Replay::new(config.replay_max, config.budget.clone()),
-            inbound: Inbound::default(),
+            inbound: Inbound::new(config.unread_max, config.budget.clone()),
             state: State::Detached,
             detached: Some(now),
             expires: None,
@@ -177,11 +177,6 @@ impl Stream {
         self.inbound.received()
     }
 
-    /// Whether the lane should be read: bytes that are left in it keep the peer from sending more.
-    pub fn wants_input(&self) -> bool {
-        self.inbound.queued() < self.config.unread_max
-    }
-
     /// Bytes that `write` would take.
     pub fn writable(&self) -> usize {
         match self.state {
@@ -227,11 +222,6 @@ impl Stream {
         }
         self.said.readable = false;
         Some(Read::Blocked)
-    }
-
-    /// Bytes of the newest lane that are dealt with: give them back to it as credit.
-    pub fn take_credit(&mut self) -> usize {
-        self.inbound.take_credit()
     }
 
     /// Ends the stream at both ends: a reset of the TCP connection, a Kill, an expiry.

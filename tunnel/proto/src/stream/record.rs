@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 pub(super) const DATA_MAX: usize = 64 * 1024;
 const HEADER_LEN: usize = 4;
 const OFFSET_LEN: usize = 8;
+const ACK_LEN: usize = 16;
 /// What a Data record costs beside its bytes.
 pub(super) const DATA_OVERHEAD: usize = HEADER_LEN + OFFSET_LEN;
 const WELCOME_LEN: usize = 30;
@@ -27,9 +28,17 @@ pub(super) enum Record {
     Welcome(Welcome),
     Reject(u16),
     Data { offset: u64, bytes: Bytes },
-    Ack(u64),
+    Ack(Ack),
     Fin(u64),
     End(u16),
+}
+
+/// What a side accepted of the other's direction, and how far that one may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ack {
+    pub(super) received: u64,
+    /// The offset that the peer must not send beyond.
+    pub(super) limit: u64,
 }
 
 /// The connector's answer to an Attach.
@@ -47,23 +56,20 @@ pub(super) struct Welcome {
 pub struct RecordError;
 
 fn record(kind: u8, payload: &[u8]) -> Bytes {
-    let mut bytes = header(kind, payload.len());
+    let [_, a, b, c] = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let mut bytes = Vec::with_capacity(HEADER_LEN.saturating_add(payload.len()));
+    bytes.extend_from_slice(&[kind, a, b, c]);
     bytes.extend_from_slice(payload);
     bytes.into()
 }
 
-fn header(kind: u8, len: usize) -> Vec<u8> {
-    let [_, a, b, c] = u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
-    let mut bytes = Vec::with_capacity(HEADER_LEN.saturating_add(len.min(ATTACH_LEN)));
-    bytes.extend_from_slice(&[kind, a, b, c]);
-    bytes
-}
-
-/// What stands in front of `len` bytes of a Data record.
-pub(super) fn data_header(offset: u64, len: usize) -> Bytes {
-    let mut bytes = header(DATA, len.saturating_add(OFFSET_LEN));
+/// What stands in front of `len` bytes of a Data record, with room for `inline` of them.
+pub(super) fn data_header(offset: u64, len: usize, inline: usize) -> Vec<u8> {
+    let [_, a, b, c] = u32::try_from(len.saturating_add(OFFSET_LEN)).unwrap_or(u32::MAX).to_be_bytes();
+    let mut bytes = Vec::with_capacity(DATA_OVERHEAD.saturating_add(inline));
+    bytes.extend_from_slice(&[DATA, a, b, c]);
     bytes.extend_from_slice(&offset.to_be_bytes());
-    bytes.into()
+    bytes
 }
 
 impl Record {
@@ -81,21 +87,23 @@ impl Record {
             }
             Self::Reject(code) => record(REJECT, &code.to_be_bytes()),
             Self::Data { offset, bytes } => {
-                let mut all = data_header(*offset, bytes.len()).to_vec();
+                let mut all = data_header(*offset, bytes.len(), bytes.len());
                 all.extend_from_slice(bytes);
                 all.into()
             }
-            Self::Ack(offset) => record(ACK, &offset.to_be_bytes()),
+            Self::Ack(Ack { received, limit }) => {
+                record(ACK, &[received.to_be_bytes(), limit.to_be_bytes()].concat())
+            }
             Self::Fin(length) => record(FIN, &length.to_be_bytes()),
             Self::End(code) => record(END, &code.to_be_bytes()),
         }
     }
 
-    fn parse(kind: u8, payload: Vec<u8>) -> Option<Self> {
+    fn parse(kind: u8, payload: Bytes) -> Option<Self> {
         if kind == ATTACH {
-            return Attach::parse(payload.into()).map(|attach| Self::Attach(Box::new(attach)));
+            return Attach::parse(payload).map(|attach| Self::Attach(Box::new(attach)));
         }
-        let mut cursor = Cursor::new(payload.into());
+        let mut cursor = Cursor::new(payload);
         let record = match kind {
             WELCOME => Self::Welcome(Welcome {
                 version: cursor.u16()?,
@@ -104,7 +112,7 @@ impl Record {
                 instance: cursor.array()?,
             }),
             REJECT => Self::Reject(cursor.u16()?),
-            ACK => Self::Ack(cursor.u64()?),
+            ACK => Self::Ack(Ack { received: cursor.u64()?, limit: cursor.u64()? }),
             FIN => Self::Fin(cursor.u64()?),
             END => Self::End(cursor.u16()?),
             _ => return None,
@@ -131,22 +139,21 @@ struct Body {
 impl Parser {
     /// The next record from the front of `chunk`; `None` when it needs more than the chunk has.
     pub(super) fn next(&mut self, chunk: &mut Bytes) -> Result<Option<Record>, RecordError> {
-        if self.body.is_none() && !self.read_head(chunk)? {
-            return Ok(None);
+        if self.body.is_none() {
+            let Some(mut head) = self.read_head(chunk)? else { return Ok(None) };
+            let header = head.split_to(HEADER_LEN.min(head.len()));
+            let (kind, len) = parse_header(&header)?.ok_or(RecordError)?;
+            if kind != DATA {
+                return Record::parse(kind, head).map(Some).ok_or(RecordError);
+            }
+            let offset = Cursor::new(head).u64().ok_or(RecordError)?;
+            self.body = Some(Body { offset, left: len.saturating_sub(OFFSET_LEN) });
         }
-        if let Some(body) = self.body {
-            return Ok(self.read_body(body, chunk));
-        }
-        let head = std::mem::take(&mut self.partial);
-        let (kind, payload) = head.split_first().ok_or(RecordError)?;
-        let payload = payload.get(HEADER_LEN - 1..).ok_or(RecordError)?.to_vec();
-        Record::parse(*kind, payload).map(Some).ok_or(RecordError)
+        Ok(self.read_body(chunk))
     }
 
-    fn read_body(&mut self, body: Body, chunk: &mut Bytes) -> Option<Record> {
-        if chunk.is_empty() {
-            return None;
-        }
+    fn read_body(&mut self, chunk: &mut Bytes) -> Option<Record> {
+        let body = self.body.filter(|_| !chunk.is_empty())?;
         let bytes = chunk.split_to(body.left.min(chunk.len()));
         let left = body.left.saturating_sub(bytes.len());
         let offset = body.offset.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
@@ -154,27 +161,20 @@ impl Parser {
         Some(Record::Data { offset: body.offset, bytes })
     }
 
-    /// Collects a header, and the payload of a short record or the offset of a Data record. True when that is complete.
-    fn read_head(&mut self, chunk: &mut Bytes) -> Result<bool, RecordError> {
+    /// Takes a header with the payload of a short record, or with the offset of a Data record. What lies in one piece is
+    /// not copied.
+    fn read_head(&mut self, chunk: &mut Bytes) -> Result<Option<Bytes>, RecordError> {
+        if self.partial.is_empty()
+            && let Some(want) = head_len(chunk)?
+            && want <= chunk.len()
+        {
+            return Ok(Some(chunk.split_to(want)));
+        }
         if !self.fill(HEADER_LEN, chunk) {
-            return Ok(false);
+            return Ok(None);
         }
-        let &[kind, a, b, c, ..] = self.partial.as_slice() else { return Err(RecordError) };
-        let len = usize::try_from(u32::from_be_bytes([0, a, b, c])).map_err(|_| RecordError)?;
-        if !length_is_legal(kind, len) {
-            return Err(RecordError);
-        }
-        if kind != DATA {
-            return Ok(self.fill(HEADER_LEN.saturating_add(len), chunk));
-        }
-        if !self.fill(DATA_OVERHEAD, chunk) {
-            return Ok(false);
-        }
-        let offset =
-            self.partial.last_chunk::<OFFSET_LEN>().copied().map(u64::from_be_bytes).ok_or(RecordError)?;
-        self.partial = Vec::new();
-        self.body = Some(Body { offset, left: len.saturating_sub(OFFSET_LEN) });
-        Ok(true)
+        let want = head_len(&self.partial)?.ok_or(RecordError)?;
+        Ok(self.fill(want, chunk).then(|| Bytes::from(std::mem::take(&mut self.partial))))
     }
 
     /// Moves bytes from the chunk until `partial` has `want`.
@@ -186,12 +186,26 @@ impl Parser {
     }
 }
 
+/// Type and length of the record that starts here; `None` while its header is not whole.
+fn parse_header(bytes: &[u8]) -> Result<Option<(u8, usize)>, RecordError> {
+    let &[kind, a, b, c, ..] = bytes else { return Ok(None) };
+    let len = usize::try_from(u32::from_be_bytes([0, a, b, c])).map_err(|_| RecordError)?;
+    if length_is_legal(kind, len) { Ok(Some((kind, len))) } else { Err(RecordError) }
+}
+
+/// Bytes of the record that starts here, but only up to the offset of a Data record.
+fn head_len(bytes: &[u8]) -> Result<Option<usize>, RecordError> {
+    let header = parse_header(bytes)?;
+    Ok(header.map(|(kind, len)| HEADER_LEN.saturating_add(if kind == DATA { OFFSET_LEN } else { len })))
+}
+
 fn length_is_legal(kind: u8, len: usize) -> bool {
     match kind {
         ATTACH => len == ATTACH_LEN,
         WELCOME => len == WELCOME_LEN,
         DATA => (OFFSET_LEN + 1..=OFFSET_LEN + DATA_MAX).contains(&len),
-        ACK | FIN => len == OFFSET_LEN,
+        ACK => len == ACK_LEN,
+        FIN => len == OFFSET_LEN,
         REJECT | END => len == 2,
         _ => false,
     }

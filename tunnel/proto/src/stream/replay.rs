@@ -1,6 +1,9 @@
 //! What was sent and not yet acknowledged, ready to be sent again from any byte.
 
-use super::record::{DATA_MAX, DATA_OVERHEAD, data_header};
+use super::{
+    inbound::INITIAL_LIMIT,
+    record::{Ack, DATA_MAX, DATA_OVERHEAD, data_header},
+};
 use crate::Budget;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -9,6 +12,8 @@ use std::collections::VecDeque;
 const COPY_BELOW: usize = 4 * 1024;
 /// What a chunk costs beside its bytes.
 const CHUNK_COST: usize = 64;
+/// Data records up to this length are put together by copying: cheaper than two pieces for the lane to keep.
+const INLINE_MAX: usize = 1024;
 
 /// One direction's sender. Fin counts as one byte after the last.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(super) struct Replay {
     next: u64,
     /// The furthest that was ever sent.
     sent: u64,
+    /// The peer takes no bytes beyond this offset.
+    limit: u64,
     /// The chunk that holds `next`, and the position in it.
     cursor: (usize, usize),
     cost: usize,
@@ -50,6 +57,7 @@ impl Replay {
             acked: 0,
             next: 0,
             sent: 0,
+            limit: INITIAL_LIMIT,
             cursor: (0, 0),
             cost: 0,
             cap,
@@ -93,8 +101,14 @@ impl Replay {
         self.finished && self.acked == self.end.saturating_add(1)
     }
 
+    /// Bytes that were written, were not sent on this lane, and may be.
+    fn sendable(&self) -> usize {
+        let to = self.end.min(self.limit);
+        usize::try_from(to.saturating_sub(self.next)).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn has_data(&self) -> bool {
-        self.next < self.end
+        self.sendable() > 0
     }
 
     /// Fin is due on this lane: its value.
@@ -109,31 +123,42 @@ impl Replay {
 
     /// Appends a Data record of at most `room` bytes in all; says how many it took.
     pub(super) fn put(&mut self, out: &mut Vec<Bytes>, room: usize) -> usize {
-        let waiting = usize::try_from(self.end.saturating_sub(self.next)).unwrap_or(usize::MAX);
-        let len = room.saturating_sub(DATA_OVERHEAD).min(DATA_MAX).min(waiting);
+        let len = room.saturating_sub(DATA_OVERHEAD).min(DATA_MAX).min(self.sendable());
         if len == 0 {
             return 0;
         }
-        out.push(data_header(self.next, len));
+        if len <= INLINE_MAX {
+            let mut record = data_header(self.next, len, len);
+            self.advance(len, |piece| record.extend_from_slice(&piece));
+            out.push(record.into());
+        } else {
+            out.push(data_header(self.next, len, 0).into());
+            self.advance(len, |piece| out.push(piece));
+        }
+        len.saturating_add(DATA_OVERHEAD)
+    }
+
+    /// Hands out the next `len` bytes.
+    fn advance(&mut self, len: usize, mut hand_out: impl FnMut(Bytes)) {
         let mut left = len;
         while let Some(chunk) = self.chunks.get(self.cursor.0).filter(|_| left > 0) {
             let from = self.cursor.1;
             let to = chunk.len().min(from.saturating_add(left));
-            out.push(chunk.slice(from..to));
+            hand_out(chunk.slice(from..to));
             left -= to - from;
             self.cursor = if to == chunk.len() { (self.cursor.0 + 1, 0) } else { (self.cursor.0, to) };
         }
         self.next = self.next.saturating_add(wide(len));
         self.sent = self.sent.max(self.next);
-        len.saturating_add(DATA_OVERHEAD)
     }
 
     /// An Ack: it can only be for what went over this lane, or was acknowledged before.
-    pub(super) fn acknowledge(&mut self, offset: u64) -> Result<(), OutOfRange> {
-        if offset > self.next {
+    pub(super) fn acknowledge(&mut self, ack: Ack) -> Result<(), OutOfRange> {
+        if ack.received > self.next {
             return Err(OutOfRange);
         }
-        self.release(offset)
+        self.limit = self.limit.max(ack.limit);
+        self.release(ack.received)
     }
 
     /// The peer states on another lane what it accepted: go on from there. With `ahead`, bytes went over the lane already,

@@ -39,7 +39,6 @@ impl Carrier {
         }
         self.hear_zombies(net);
         self.receive(net);
-        self.credit(net);
         self.send(net)?;
         while let Some(event) = self.stream.poll_event() {
             net.say(format_args!("{} {:?}: {event:?}", self.name, self.stream.id()));
@@ -85,9 +84,13 @@ impl Carrier {
     fn receive(&mut self, net: &mut Net) {
         let Some((end, lane)) = self.lane else { return };
         let generation = self.stream.generation();
-        while self.stream.wants_input() {
+        loop {
             match net.link(end).read(lane, usize::MAX) {
-                Ok(Read::Chunk(chunk)) => self.stream.handle_bytes(generation, chunk, net.now),
+                Ok(Read::Chunk(chunk)) => {
+                    let now = net.now;
+                    net.link(end).consume(lane, chunk.len(), now);
+                    self.stream.handle_bytes(generation, chunk, now);
+                }
                 Ok(Read::Blocked) => return,
                 Ok(Read::Finished) => {
                     self.stream.handle_lane_end(generation, LaneEnd::Detached, net.now);
@@ -98,14 +101,6 @@ impl Carrier {
                     return;
                 }
             }
-        }
-    }
-
-    fn credit(&mut self, net: &mut Net) {
-        let credit = self.stream.take_credit();
-        if let Some((end, lane)) = self.lane.filter(|_| credit > 0) {
-            let now = net.now;
-            net.link(end).consume(lane, credit, now);
         }
     }
 
