@@ -1,7 +1,8 @@
 //! A person at a machine of their own: the command `postern` with its own home, and stock OpenSSH through it.
 
-use crate::curl::{self, Browser};
 use crate::gateway::Gateway;
+use crate::namespace::Namespace;
+use crate::pages::approve;
 use crate::process::Process;
 use crate::sshd::Sshd;
 use crate::{tools, wait};
@@ -21,6 +22,8 @@ const SIGN_IN_WITHIN: Duration = Duration::from_secs(30);
 pub struct Client {
     home: PathBuf,
     environment: Vec<(String, String)>,
+    /// A program and arguments that start the commands somewhere else, such as in a network namespace.
+    wrapper: Vec<String>,
 }
 
 /// What a command came to.
@@ -69,13 +72,20 @@ impl Client {
         fs::create_dir_all(home.join("bin"))?;
         fs::set_permissions(home, Permissions::from_mode(0o700))?;
         std::os::unix::fs::symlink(programs.join("postern"), home.join("bin/postern"))?;
-        Ok(Self { home: home.to_path_buf(), environment: Vec::new() })
+        Ok(Self { home: home.to_path_buf(), environment: Vec::new(), wrapper: Vec::new() })
     }
 
     /// The same home with one more variable.
     #[must_use]
     pub fn with_environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same home at a machine of its own: its commands see only the network of a namespace.
+    #[must_use]
+    pub fn inside(mut self, namespace: &Namespace) -> Self {
+        self.wrapper = namespace.wrapper();
         self
     }
 
@@ -86,7 +96,7 @@ impl Client {
 
     /// `postern` with this person's home.
     pub fn postern(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.home.join("bin/postern"));
+        let mut command = self.command(&self.home.join("bin/postern"));
         command.args(arguments);
         self.dress(&mut command);
         command
@@ -186,7 +196,8 @@ impl Client {
 
     /// A stock OpenSSH program whose way to hosts named after resources leads through `postern proxy`.
     pub fn openssh(&self, program: &str, sshd: &Sshd) -> Result<Command> {
-        let mut command = tools::command(program)?;
+        let found = tools::find(program).with_context(|| format!("`{program}` is not on this machine"))?;
+        let mut command = self.command(&found);
         command.arg("-F").arg(self.ssh_configuration(sshd)?);
         self.dress(&mut command);
         command.stdin(Stdio::null());
@@ -223,6 +234,13 @@ impl Client {
         Ok(file)
     }
 
+    fn command(&self, program: &Path) -> Command {
+        let Some((wrapper, arguments)) = self.wrapper.split_first() else { return Command::new(program) };
+        let mut command = Command::new(wrapper);
+        command.args(arguments).arg(program);
+        command
+    }
+
     fn dress(&self, command: &mut Command) {
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("HOME", &self.home).env("POSTERN_HOME", self.home.join("postern"));
@@ -243,55 +261,12 @@ impl Client {
     }
 }
 
-/// Walks the pages as a browser without JavaScript does: follows redirects, fills in every form it meets, ends where none is.
-pub fn approve(browser: &Browser, address: &str, name: &str, password: &str) -> Result<String> {
-    /// Device page, sign-in page, consent, result, and the redirects between them.
-    const PAGES_MAX: usize = 12;
-    let origin = curl::origin(address);
-    let mut page = browser.get(address)?;
-    let mut at = address.to_owned();
-    for _ in 0..PAGES_MAX {
-        if let Some(location) =
-            page.header("location").map(str::to_owned).or_else(|| curl::refresh(&page.body))
-        {
-            at = absolute(&origin, &location);
-            if !at.starts_with(&origin) {
-                return Ok(at);
-            }
-            page = browser.get(&at)?;
-            continue;
-        }
-        anyhow::ensure!(page.status == 200, "{at} answered {}: {}", page.status, page.body);
-        let Some(form) = curl::form(&page.body) else { return Ok(page.body) };
-        let fields: Vec<(String, String)> = form
-            .fields
-            .into_iter()
-            .map(|(field, value)| match field.as_str() {
-                "username" => (field, name.to_owned()),
-                "password" => (field, password.to_owned()),
-                _ => (field, value),
-            })
-            .collect();
-        let fields: Vec<(&str, &str)> =
-            fields.iter().map(|(field, value)| (field.as_str(), value.as_str())).collect();
-        if !form.action.is_empty() {
-            at = absolute(&origin, &form.action);
-        }
-        page = browser.post_form(&at, &fields)?;
-    }
-    anyhow::bail!("{PAGES_MAX} pages and no end, last {at}")
-}
-
 /// Writes a file unless it says this already: another program may be reading it at this moment.
 fn write_once(file: &Path, text: &str) -> Result<()> {
     if fs::read_to_string(file).is_ok_and(|old| old == text) {
         return Ok(());
     }
     fs::write(file, text).with_context(|| format!("write {}", file.display()))
-}
-
-fn absolute(origin: &str, location: &str) -> String {
-    if location.starts_with('/') { format!("{origin}{location}") } else { location.to_owned() }
 }
 
 /// The text up to its last line end: the rest may still be growing.

@@ -16,6 +16,7 @@ pub struct Connector {
     programs: PathBuf,
     directory: PathBuf,
     environment: Vec<(String, String)>,
+    configuration: Option<PathBuf>,
     process: Option<Process>,
 }
 
@@ -50,6 +51,7 @@ impl Connector {
             programs: programs.to_path_buf(),
             directory: directory.to_path_buf(),
             environment: Vec::new(),
+            configuration: None,
             process: None,
         })
     }
@@ -59,6 +61,14 @@ impl Connector {
     pub fn with_environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Writes a configuration file for the runs that follow.
+    pub fn configure(&mut self, toml: &str) -> Result<()> {
+        let file = self.directory.join("connector.toml");
+        fs::write(&file, toml)?;
+        self.configuration = Some(file);
+        Ok(())
     }
 
     /// Runs it.
@@ -128,6 +138,9 @@ impl Connector {
     fn command(&self) -> Result<Command> {
         let mut command = Command::new(self.programs.join("postern-connector"));
         command.arg("--state-dir").arg(self.directory.join("state"));
+        if let Some(file) = &self.configuration {
+            command.arg("--config").arg(file);
+        }
         command.env("HOME", &self.directory).current_dir(&self.directory);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         Ok(command)

@@ -25,6 +25,14 @@ pub struct GatewayOptions {
     pub set: Vec<String>,
     /// The host in the public URL; the loopback address if there is none.
     pub host: Option<String>,
+    /// Another public URL altogether, such as that of a proxy in front.
+    pub public_url: Option<String>,
+    /// The addresses at which clients and connectors are told to dial; none for the public URL alone.
+    pub gateways: Vec<String>,
+    /// The address that it listens on; the loopback address if there is none.
+    pub listen: Option<String>,
+    /// The master key of another gateway on the same store.
+    pub master_key: Option<PathBuf>,
     /// Variables.
     pub environment: Vec<(String, String)>,
     /// Another place for the state directory, such as a small file system.
@@ -71,9 +79,16 @@ impl Gateway {
         fs::create_dir_all(&state)?;
         fs::set_permissions(&state, Permissions::from_mode(0o700))?;
         if options.store.is_some() {
-            write_master_key(&directory.join("master.key"))?;
+            let key = directory.join("master.key");
+            match &options.master_key {
+                Some(shared) => drop(fs::copy(shared, key)?),
+                None => write_master_key(&key)?,
+            }
         }
-        let listen = Listen { public: "127.0.0.1:0".to_owned(), internal: "127.0.0.1:0".to_owned() };
+        let listen = Listen {
+            public: format!("{}:0", options.listen.as_deref().unwrap_or("127.0.0.1")),
+            internal: "127.0.0.1:0".to_owned(),
+        };
         write_configuration(directory, &state, options, &listen)?;
         let mut process = launch(programs, directory, options)?;
         let addresses = await_addresses(&mut process, &state)?;
@@ -107,6 +122,11 @@ impl Gateway {
     /// The file with the token that makes the first owner.
     pub fn bootstrap_file(&self) -> PathBuf {
         self.state.join("bootstrap-token")
+    }
+
+    /// The file with its master key, if its store is shared.
+    pub fn master_key(&self) -> PathBuf {
+        self.directory.join("master.key")
     }
 
     /// Where it keeps its state.
@@ -194,9 +214,11 @@ fn write_configuration(
     options: &GatewayOptions,
     listen: &Listen,
 ) -> Result<()> {
-    let port = listen.public.rsplit(':').next().unwrap_or("0");
-    let host = options.host.as_deref().unwrap_or("127.0.0.1");
-    let mut file = format!("public_url = \"https://{host}:{port}\"\nstate_dir = \"{}\"\n", state.display());
+    let mut file =
+        format!("public_url = \"{}\"\nstate_dir = \"{}\"\n", public_url(options, listen), state.display());
+    if !options.gateways.is_empty() {
+        writeln!(file, "gateways = {:?}", options.gateways)?;
+    }
     if options.store.is_some() {
         writeln!(file, "master_key_file = \"{}\"", directory.join("master.key").display())?;
     }
@@ -209,6 +231,12 @@ fn write_configuration(
     fs::write(&path, file)?;
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
     Ok(())
+}
+
+fn public_url(options: &GatewayOptions, listen: &Listen) -> String {
+    let port = listen.public.rsplit(':').next().unwrap_or("0");
+    let host = options.host.as_deref().unwrap_or("127.0.0.1");
+    options.public_url.clone().unwrap_or_else(|| format!("https://{host}:{port}"))
 }
 
 fn launch(programs: &Path, directory: &Path, options: &GatewayOptions) -> Result<Process> {

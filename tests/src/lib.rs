@@ -4,28 +4,37 @@
 //! sees is what a person sees — programs, files, bytes, HTTP. `cargo xtask` builds its demo on the same library.
 #![forbid(unsafe_code)]
 
+pub mod chance;
 pub mod client;
 mod connector;
 pub mod curl;
+mod fault_proxy;
 mod gateway;
+mod namespace;
+pub mod pages;
 pub mod postgres;
 mod process;
-pub mod relay;
 mod scratch;
+mod skip;
 mod sshd;
 pub mod target;
 pub mod tools;
 mod wait;
+pub mod workload;
 pub mod world;
 
+pub use chance::Chance;
 pub use client::{Client, Ran};
 pub use connector::Connector;
+pub use fault_proxy::{FaultProxy, Path as FaultPath, Side, Way};
 pub use gateway::{Gateway, GatewayOptions};
+pub use namespace::{Namespace, Packets};
 pub use postgres::Postgres;
 pub use process::{Process, Signal};
-pub use relay::{Relay, Weather};
 pub use scratch::{Scratch, scenario};
+pub use skip::skipped;
 pub use sshd::Sshd;
 pub use target::{Manner, Target};
 pub use wait::{eventually, free_port, until};
+pub use workload::{Pace, Witness, Workload};
 pub use world::{World, documents};

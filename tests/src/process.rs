@@ -78,9 +78,7 @@ impl Process {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        let status = tools::command("kill")?.arg(signal.flag()).arg(self.pid().to_string()).status()?;
-        anyhow::ensure!(status.success(), "kill {} {} ended with {status}", signal.flag(), self.name);
-        Ok(())
+        send_signal(self.pid(), signal).with_context(|| format!("signal {}", self.name))
     }
 
     /// Kills it at once, as a power cut would.
@@ -127,8 +125,15 @@ impl Drop for Process {
     }
 }
 
+/// Sends a signal to a process that the caller started.
+pub(crate) fn send_signal(pid: u32, signal: Signal) -> Result<()> {
+    let status = tools::command("kill")?.arg(signal.flag()).arg(pid.to_string()).status()?;
+    anyhow::ensure!(status.success(), "kill {} {pid} ended with {status}", signal.flag());
+    Ok(())
+}
+
 /// The same command, ended by the kernel when the thread that started it is gone: nothing outlives a killed test.
-fn bound_to_us(command: Command) -> Command {
+pub(crate) fn bound_to_us(command: Command) -> Command {
     let Some(setpriv) = tools::find("setpriv") else { return command };
     let mut bound = Command::new(setpriv);
     bound.args(["--pdeathsig", "TERM", "--"]).arg(command.get_program()).args(command.get_args());

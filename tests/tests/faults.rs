@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use postern_tests::world;
 use postern_tests::{
-    Client, GatewayOptions, Manner, Postgres, Process, Ran, Relay, Scratch, Target, Weather, World, postgres,
-    scenario, tools, until,
+    Client, FaultPath, FaultProxy, GatewayOptions, Manner, Postgres, Process, Ran, Scratch, Target, Way,
+    World, postgres, scenario, skipped, tools, until,
 };
 use std::io::Write;
 use std::net::SocketAddr;
@@ -77,17 +77,17 @@ fn f05_with_the_database_gone_decided_things_go_on_and_changes_are_refused() -> 
 fn f08_a_slow_database_does_not_slow_a_decision() -> Result<()> {
     scenario("f08", |scratch| {
         let server = Postgres::start()?;
-        let relay = Relay::start(SocketAddr::from(([127, 0, 0, 1], server.port())))?;
-        let world = through_relay(scratch, &server, &relay)?;
+        let proxy = FaultProxy::start(SocketAddr::from(([127, 0, 0, 1], server.port())), 0)?;
+        let world = through_proxy(scratch, &server, &proxy)?;
         let target = echo(&world)?;
         let quick = median_open(&world)?;
-        relay.set(Weather::Slow(Duration::from_secs(2)));
+        proxy.set(Way::Both, FaultPath::delayed(Duration::from_secs(2)));
         let slow = median_open(&world)?;
         assert!(
             slow <= quick * 2 + Duration::from_millis(50),
             "{quick:?} before, {slow:?} with a slow database"
         );
-        relay.set(Weather::Silent);
+        proxy.set(Way::Both, FaultPath::blocked());
         let silent = median_open(&world)?;
         assert!(
             silent <= quick * 2 + Duration::from_millis(50),
@@ -96,7 +96,7 @@ fn f08_a_slow_database_does_not_slow_a_decision() -> Result<()> {
         let began = Instant::now();
         assert_eq!(world.owner.apply("kind: group\nname: slow\n")?.code, 75);
         assert!(began.elapsed() < SOON, "an administrator waits for ever");
-        relay.set(Weather::Fair);
+        proxy.heal();
         assert!(target.connections() >= 15);
         server.stop()
     })
@@ -106,12 +106,12 @@ fn f08_a_slow_database_does_not_slow_a_decision() -> Result<()> {
 fn f10_a_silently_lost_listener_is_made_up_for_by_the_poll() -> Result<()> {
     scenario("f10", |scratch| {
         let server = Postgres::start()?;
-        let relay = Relay::start(SocketAddr::from(([127, 0, 0, 1], server.port())))?;
+        let proxy = FaultProxy::start(SocketAddr::from(([127, 0, 0, 1], server.port())), 0)?;
         // Two gateways would show it too; here a change comes from beside: written by a second gateway on the same store.
-        let world = through_relay(scratch, &server, &relay)?;
+        let world = through_proxy(scratch, &server, &proxy)?;
         let target = echo(&world)?;
         let _held = hold(&world, scratch.path(), &target)?;
-        relay.silence_whoever_said("LISTEN");
+        proxy.silence_whoever_said("LISTEN");
         let other = second_gateway(scratch, &server, &world)?;
         let remote = Client::new(&tools::programs()?, &scratch.join("remote"))?;
         remote.sign_in_with_browser(&other, world::OWNER.0, world::OWNER.1)?;
@@ -127,7 +127,7 @@ fn f10_a_silently_lost_listener_is_made_up_for_by_the_poll() -> Result<()> {
 fn f11_a_full_journal_disk_stops_new_sessions_and_spares_live_ones() -> Result<()> {
     scenario("f11", |scratch| {
         let Some(disk) = SmallDisk::mount(&scratch.directory("disk")?, 16)? else {
-            eprintln!("skipped: mounting a small file system needs root");
+            skipped("f11", "mounting a small file system needs root");
             return Ok(());
         };
         let mut options = GatewayOptions::of_the_run()?;
@@ -237,7 +237,7 @@ fn f35_a_connector_follows_a_gateway_whose_name_moves() -> Result<()> {
         let options = GatewayOptions { host: Some("localhost".to_owned()), ..GatewayOptions::of_the_run()? };
         let mut world = World::start_with(scratch, &options)?;
         let Some(names) = Names::new(scratch)? else {
-            eprintln!("skipped: a private table of names needs root and mount namespaces");
+            skipped("f35", "a private table of names needs root and mount namespaces");
             return Ok(());
         };
         // The name leads nowhere at first: an address on which nobody listens.
@@ -275,9 +275,9 @@ fn on_server(scratch: &Scratch, server: &Postgres) -> Result<World> {
     World::start_with(scratch, &GatewayOptions { store, ..GatewayOptions::default() })
 }
 
-fn through_relay(scratch: &Scratch, server: &Postgres, relay: &Relay) -> Result<World> {
+fn through_proxy(scratch: &Scratch, server: &Postgres, proxy: &FaultProxy) -> Result<World> {
     let direct = postgres::fresh_database(&server.url("postgres"))?;
-    let store = direct.replace(&format!(":{}/", server.port()), &format!(":{}/", relay.address().port()));
+    let store = direct.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.address().port()));
     World::start_with(scratch, &GatewayOptions { store: Some(store), ..GatewayOptions::default() })
 }
 

@@ -1,7 +1,7 @@
 //! Hostile input at the real doors: each test bears the id of its row in the threat catalogue.
 
 use anyhow::{Context, Result};
-use postern_tests::client::approve;
+use postern_tests::pages::approve;
 use postern_tests::world::{self, ALICE, OWNER};
 use postern_tests::{
     Client, Connector, Gateway, GatewayOptions, Manner, Process, Signal, Target, World, curl, postgres,
