@@ -30,6 +30,9 @@ pub struct TokenReply {
     pub expires_in: u64,
     /// The token that gets the next ones.
     pub refresh_token: String,
+    /// Where a command may dial, in this order: the addresses of the installation's gateways. Ours, beside the standard's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
 }
 
 impl fmt::Debug for TokenReply {

@@ -108,5 +108,6 @@ pub(crate) fn reply(
         token_type: "Bearer".to_owned(),
         expires_in: expires_at.since(now).as_secs(),
         refresh_token: refresh.to_owned(),
+        gateways: state.config().gateways.clone(),
     })
 }

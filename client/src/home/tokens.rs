@@ -101,6 +101,7 @@ mod tests {
             token_type: "Bearer".into(),
             expires_in: 900,
             refresh_token: "secret-refresh".into(),
+            gateways: Vec::new(),
         };
         Tokens::from_reply(reply, "https://gw.example/", Timestamp::from_secs(1_000))
     }

@@ -105,6 +105,7 @@ impl Node {
         };
         let web = postern_web::router(WebState::new(WebConfig {
             issuer: issuer.to_string(),
+            gateways: vec![issuer.to_string()],
             ca_sha256: presented.ca_sha256(),
             store: ground.store.clone(),
             keys: Arc::clone(&keys),

@@ -26,6 +26,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 pub(crate) const ISSUER: &str = "https://gw.example";
+pub(crate) const GATEWAYS: [&str; 2] = ["https://gw1.example", "https://gw2.example"];
 pub(crate) const OWNER: (&str, &str) = ("olivia", "a long enough password");
 const BEGAN: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -114,6 +115,7 @@ impl Gate {
         let clock = Arc::clone(&now);
         let router = postern_web::router(WebState::new(WebConfig {
             issuer: ISSUER.to_owned(),
+            gateways: GATEWAYS.map(str::to_owned).to_vec(),
             ca_sha256: Some([7; 32]),
             store: store.clone(),
             keys: Arc::new(KeyRing::open(&store, ISSUER, BEGAN).await.unwrap()),

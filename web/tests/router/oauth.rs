@@ -1,6 +1,6 @@
 //! The authorization server.
 
-use crate::gate::{Answer, Browser, Gate, ISSUER, OWNER};
+use crate::gate::{Answer, Browser, GATEWAYS, Gate, ISSUER, OWNER};
 use axum::http::StatusCode;
 use std::time::Duration;
 
@@ -151,6 +151,17 @@ async fn a_device_that_was_let_in_gets_its_tokens_once() {
     let me = gate.get("/me", tokens["access_token"].as_str().unwrap()).await;
     assert_eq!(me.json()["principal"]["name"], OWNER.0);
     assert!(me.json()["sign_in"]["expires_at"].is_string());
+}
+
+#[tokio::test]
+async fn every_answer_with_tokens_tells_where_to_dial() {
+    let gate = Gate::open().await;
+    gate.owner().await;
+    let first = gate.login(OWNER.0, OWNER.1).await;
+    let next = refresh(&gate, first["refresh_token"].as_str().unwrap()).await.json();
+    for reply in [first, next] {
+        assert_eq!(reply["gateways"], serde_json::json!(GATEWAYS));
+    }
 }
 
 #[tokio::test]
