@@ -22,7 +22,7 @@ pub async fn login(home: &Home, command: &Login) -> Result<(), Failure> {
         return Err(Failure::unavailable("another postern command is signing in")
             .then("finish that sign-in, or try again"));
     };
-    let tokens = match (&command.bootstrap_file, &command.username) {
+    let granted = match (&command.bootstrap_file, &command.username) {
         (Some(file), Some(username)) => {
             sign_in::bootstrap::sign_in(&profile, file, username, command.password_file.as_deref()).await?
         }
@@ -30,7 +30,7 @@ pub async fn login(home: &Home, command: &Login) -> Result<(), Failure> {
         _ => sign_in::browser::sign_in(&profile).await?,
     };
     profile.save(home)?;
-    tokens.save(home)?;
+    let tokens = granted.keep(home, &profile)?;
     let me: Me = Api::new(&profile, &Bearer::of_sign_in(&tokens))?.get("me").await?;
     eprintln!("signed in to {} as {}", profile.gateway, me.principal.name);
     Ok(())

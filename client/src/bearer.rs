@@ -95,7 +95,7 @@ async fn renew(home: &Home, profile: &Profile) -> Result<Bearer, Failure> {
         return Err(Failure::signed_out("you are not signed in"));
     };
     let renewed = match sign_in::refresh(profile, &stale).await {
-        Ok(tokens) => tokens,
+        Ok(granted) => granted,
         Err(RefreshError::Unavailable(failure)) => return Err(failure),
         Err(RefreshError::Ended) if has_terminal() => {
             eprintln!("postern: your sign-in expired");
@@ -103,8 +103,7 @@ async fn renew(home: &Home, profile: &Profile) -> Result<Bearer, Failure> {
         }
         Err(RefreshError::Ended) => return Err(Failure::signed_out("your sign-in expired")),
     };
-    renewed.save(home)?;
-    Ok(Bearer::of_sign_in(&renewed))
+    Ok(Bearer::of_sign_in(&renewed.keep(home, profile)?))
 }
 
 /// Under ssh, standard input and output are pipes and standard error is the terminal, if there is one.
@@ -123,6 +122,6 @@ pub async fn refresh_early(home: Home, profile: Profile) {
     let Ok(Some(_lock)) = Lock::try_take(&home) else { return };
     let Some(tokens) = due() else { return };
     if let Ok(renewed) = sign_in::refresh(&profile, &tokens).await {
-        let _ = renewed.save(&home);
+        let _ = renewed.keep(&home, &profile);
     }
 }

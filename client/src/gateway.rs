@@ -9,6 +9,7 @@ use postern_api::{Problem, ProblemCode};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
+use url::Url;
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -26,6 +27,25 @@ pub fn http(profile: &Profile) -> Result<reqwest::Client, Failure> {
         .user_agent(concat!("postern/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|e| Failure::unavailable(chain(&e)))
+}
+
+/// Sends a request to the gateway, or to the next of its nodes where no connection is to be had. A request that may have
+/// arrived is not sent again.
+pub async fn send(
+    profile: &Profile,
+    path: &str,
+    request: impl Fn(Url) -> RequestBuilder,
+) -> Result<Response, Failure> {
+    let mut first = None;
+    for url in profile.urls(path) {
+        match request(url).send().await {
+            Err(error) if error.is_connect() => drop(first.get_or_insert(error)),
+            Err(error) => return Err(unreachable(profile, &error)),
+            Ok(answer) => return Ok(answer),
+        }
+    }
+    let failure = first.map(|error| unreachable(profile, &error));
+    Err(failure.unwrap_or_else(|| Failure::unavailable("the gateway has no address")))
 }
 
 /// The failure of a request that got no answer.
@@ -50,12 +70,12 @@ impl<'a> Api<'a> {
 
     /// Reads something.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.call(self.request(Method::GET, path)).await
+        self.call(Method::GET, path, |request| request).await
     }
 
     /// Does something that needs no words.
     pub async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.call(self.request(Method::POST, path)).await
+        self.call(Method::POST, path, |request| request).await
     }
 
     /// Does something.
@@ -64,28 +84,36 @@ impl<'a> Api<'a> {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Failure> {
-        self.call(self.request(Method::POST, path).json(body)).await
+        self.call(Method::POST, path, |request| request.json(body)).await
     }
 
     /// Removes something.
     pub async fn delete(&self, path: &str) -> Result<(), Failure> {
-        let answer = self.send(self.request(Method::DELETE, path)).await?;
+        let answer = self.send(Method::DELETE, path, |request| request).await?;
         if answer.status().is_success() { Ok(()) } else { Err(refused(answer, self.bearer).await) }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        fill: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Response, Failure> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut url = self.profile.url(&format!("/api/v1/{path}"));
-        url.set_query(Some(query).filter(|query| !query.is_empty()));
-        self.client.request(method, url).bearer_auth(self.bearer.secret())
+        send(self.profile, &format!("/api/v1/{path}"), |mut url| {
+            url.set_query(Some(query).filter(|query| !query.is_empty()));
+            fill(self.client.request(method.clone(), url).bearer_auth(self.bearer.secret()))
+        })
+        .await
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        request.send().await.map_err(|e| unreachable(self.profile, &e))
-    }
-
-    async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
-        let answer = self.send(request).await?;
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        fill: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Result<T, Failure> {
+        let answer = self.send(method, path, fill).await?;
         if !answer.status().is_success() {
             return Err(refused(answer, self.bearer).await);
         }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 const FILE: &str = "profile.json";
+/// More addresses than this do not make a gateway easier to reach.
+const GATEWAYS_MAX: usize = 16;
 
 /// The gateway and the trust in it, learned at `postern login` or given by the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,9 @@ const FILE: &str = "profile.json";
 pub struct Profile {
     /// The gateway's public URL.
     pub gateway: Url,
+    /// The addresses of its nodes, as it told them; none if it has but one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<Url>,
     /// SHA-256 of the gateway CA's public key, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_sha256: Option<String>,
@@ -57,7 +62,12 @@ impl Profile {
         let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let Some(gateway) = read("POSTERN_GATEWAY") else { return Ok(None) };
         let ca_file = read("POSTERN_CA_FILE").map(PathBuf::from);
-        Self::new(&gateway, read("POSTERN_CA_SHA256"), ca_file.as_deref()).map(Some)
+        let mut profile = Self::new(&gateway, read("POSTERN_CA_SHA256"), ca_file.as_deref())?;
+        let nodes = read("POSTERN_GATEWAYS").unwrap_or_default();
+        for node in nodes.split([',', ' ']).filter(|node| !node.is_empty()).take(GATEWAYS_MAX) {
+            profile.gateways.push(parse_gateway(node)?);
+        }
+        Ok(Some(profile))
     }
 
     /// A checked profile.
@@ -72,7 +82,21 @@ impl Profile {
         let read = |path: &Path| {
             std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("{}: {e}", path.display())))
         };
-        Ok(Self { gateway, ca_sha256, ca_pem: ca_file.map(read).transpose()? })
+        Ok(Self { gateway, gateways: Vec::new(), ca_sha256, ca_pem: ca_file.map(read).transpose()? })
+    }
+
+    /// Keeps the addresses of the nodes that the gateway told; what is no address of a gateway is left out. Nothing is
+    /// kept where the environment gives the gateway, or where somebody signed in at another one meanwhile.
+    pub fn learn(&self, home: &Home, told: &[String]) -> Result<(), Failure> {
+        let nodes = told.iter().take(GATEWAYS_MAX).filter_map(|text| parse_gateway(text).ok());
+        let mut learned = Self { gateways: nodes.collect(), ..self.clone() };
+        // A gateway that is alone tells its public URL.
+        if learned.gateways == [learned.gateway.clone()] {
+            learned.gateways.clear();
+        }
+        let is_news = Self::from_env()?.is_none()
+            && Self::load(home)?.is_some_and(|kept| kept.gateway == self.gateway && kept != learned);
+        if is_news { learned.save(home) } else { Ok(()) }
     }
 
     /// Whom to trust: exactly the named CA, else what the system trusts.
@@ -82,12 +106,33 @@ impl Profile {
         Trust { system_roots, ca_files: Vec::new(), ca_pem: self.ca_pem.clone(), ca_sha256 }
     }
 
+    /// What the gateway calls itself in tokens and answers.
+    pub fn issuer(&self) -> &str {
+        self.gateway.as_str().trim_end_matches('/')
+    }
+
     /// An address at the gateway.
     pub fn url(&self, path: &str) -> Url {
-        let mut url = self.gateway.clone();
-        url.set_path(path);
-        url
+        at(&self.gateway, path)
     }
+
+    /// The same address at the gateway and, should it not be reached, at its other nodes.
+    pub fn urls(&self, path: &str) -> Vec<Url> {
+        let others = self.gateways.iter().filter(|node| **node != self.gateway);
+        std::iter::once(&self.gateway).chain(others).map(|node| at(node, path)).collect()
+    }
+
+    /// Where links lead to: the nodes in their order, and the public URL, which may know of newer ones.
+    pub fn link_urls(&self, path: &str) -> Vec<Url> {
+        let last = Some(&self.gateway).filter(|gateway| !self.gateways.contains(gateway));
+        self.gateways.iter().chain(last).map(|node| at(node, path)).collect()
+    }
+}
+
+fn at(gateway: &Url, path: &str) -> Url {
+    let mut url = gateway.clone();
+    url.set_path(path);
+    url
 }
 
 fn parse_gateway(text: &str) -> Result<Url, Failure> {
@@ -156,5 +201,27 @@ mod tests {
             assert!(!profile.trust().system_roots, "a pin replaces the system's trust");
         }
         assert!(Profile::new("https://gw.example", Some("abc".into()), None).is_err());
+    }
+
+    #[test]
+    fn the_nodes_that_a_gateway_tells_are_kept_and_tried_before_its_public_url() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(Some(&dir.path().join("state"))).unwrap();
+        let profile = Profile::new("https://gw.example", None, None).unwrap();
+        profile.save(&home).unwrap();
+        let kept = || Profile::load(&home).unwrap().unwrap();
+        let told =
+            ["https://gw1.example", "http://plain.example", "nonsense here", "https://gw2.example:8443/x"];
+        profile.learn(&home, &told.map(str::to_owned)).unwrap();
+        let texts = |urls: Vec<Url>| urls.into_iter().map(String::from).collect::<Vec<_>>();
+        let (gw, gw1, gw2) = ("https://gw.example/t", "https://gw1.example/t", "https://gw2.example:8443/t");
+        assert_eq!(texts(kept().link_urls("/t")), [gw1, gw2, gw]);
+        assert_eq!(texts(kept().urls("/t")), [gw, gw1, gw2]);
+        kept().learn(&home, &["https://gw.example".to_owned()]).unwrap();
+        assert_eq!(kept(), profile);
+        assert_eq!(texts(kept().link_urls("/t")), [gw]);
+        let elsewhere = Profile::new("https://other.example", None, None).unwrap();
+        elsewhere.learn(&home, &told.map(str::to_owned)).unwrap();
+        assert_eq!(kept(), profile, "what a gateway tells changes no other's profile");
     }
 }

@@ -1,10 +1,10 @@
 //! The first owner: a token that the gateway printed at its first start buys one account.
 
+use super::Granted;
 use crate::{
-    bearer::now,
     failure::{Failure, chain},
     gateway,
-    home::{Profile, Tokens},
+    home::Profile,
 };
 use postern_api::{BootstrapRequest, Problem, oauth::TokenReply};
 use std::path::Path;
@@ -42,7 +42,7 @@ pub async fn sign_in(
     token_file: &Path,
     username: &str,
     password_file: Option<&Path>,
-) -> Result<Tokens, Failure> {
+) -> Result<Granted, Failure> {
     let token = read_line(token_file)?;
     let password = password_file.map_or_else(ask_password, read_line)?;
     let request = BootstrapRequest {
@@ -57,7 +57,7 @@ pub async fn sign_in(
     if status.is_success() {
         let reply: TokenReply = serde_json::from_slice(&body)
             .map_err(|e| Failure::unavailable(format!("the gateway's answer is not understood: {e}")))?;
-        return Ok(Tokens::from_reply(reply, profile.gateway.as_str(), now()));
+        return Ok(Granted::from_reply(profile, reply));
     }
     Err(match serde_json::from_slice::<Problem>(&body) {
         Ok(problem) => Failure::problem(&problem),

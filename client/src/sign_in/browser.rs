@@ -1,10 +1,7 @@
 //! The sign-in in a browser on this machine: authorization code with PKCE and a loopback redirect (RFC 8252, RFC 7636).
 
-use super::{loopback::Loopback, post_token};
-use crate::{
-    failure::Failure,
-    home::{Profile, Tokens},
-};
+use super::{Granted, loopback::Loopback, post_token};
+use crate::{failure::Failure, home::Profile};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use postern_api::oauth::{CLIENT_ID, GRANT_AUTHORIZATION_CODE};
@@ -36,9 +33,9 @@ fn authorize_url(profile: &Profile, redirect: &str, state: &str, challenge: &str
 }
 
 /// Opens the browser and waits for it to come back.
-pub async fn sign_in(profile: &Profile) -> Result<Tokens, Failure> {
+pub async fn sign_in(profile: &Profile) -> Result<Granted, Failure> {
     let (state, verifier) = (random_text(), random_text());
-    let loopback = Loopback::bind(state.clone()).await?;
+    let loopback = Loopback::bind(state.clone(), profile.issuer().to_owned()).await?;
     let redirect = loopback.redirect_uri();
     let url = authorize_url(profile, &redirect, &state, &challenge_of(&verifier));
     eprintln!("Sign in with your browser. If it does not open by itself, visit:\n  {url}");

@@ -1,9 +1,9 @@
 //! The sign-in on another device (RFC 8628): an address and a code on the screen, and patient questions.
 
-use super::{TokenError, oauth_failure, post_form, post_token};
+use super::{Granted, TokenError, oauth_failure, post_form, post_token};
 use crate::{
     failure::{Failure, code, printable},
-    home::{Profile, Tokens},
+    home::Profile,
 };
 use postern_api::oauth::{CLIENT_ID, DEVICE_NAME_FIELD, DeviceAuthorizationReply, GRANT_DEVICE_CODE};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ fn this_device() -> String {
 }
 
 /// Shows where to go and waits until the person has been there.
-pub async fn sign_in(profile: &Profile) -> Result<Tokens, Failure> {
+pub async fn sign_in(profile: &Profile) -> Result<Granted, Failure> {
     let reply: DeviceAuthorizationReply = post_form(
         profile,
         "/oauth/device_authorization",
@@ -40,7 +40,7 @@ pub async fn sign_in(profile: &Profile) -> Result<Tokens, Failure> {
     while Instant::now() < end {
         tokio::time::sleep(interval).await;
         match post_token(profile, &form).await {
-            Ok(tokens) => return Ok(tokens),
+            Ok(granted) => return Ok(granted),
             Err(TokenError::Oauth(error)) => match error.error.as_str() {
                 "authorization_pending" => {}
                 "slow_down" => interval += SLOW_DOWN,

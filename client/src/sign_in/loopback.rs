@@ -1,4 +1,5 @@
-//! The one-shot web server that the browser comes back to: 127.0.0.1 only, a port from the kernel, one accepted answer.
+//! The one-shot web server that the browser comes back to: 127.0.0.1 only, a port from the kernel, one accepted answer,
+//! and that from our gateway (RFC 9207): another one would have led the browser on in order to get its code.
 
 use crate::failure::{Failure, printable};
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(super) struct Loopback {
     listener: TcpListener,
     port: u16,
     state: String,
+    issuer: String,
 }
 
 /// What a request to the server is.
@@ -29,18 +31,20 @@ enum Request {
     Code(String),
     /// The answer: the person or the gateway said no.
     Refused(String),
+    /// An answer to our question that another gateway gave, or one that does not say whose it is.
+    Foreign,
     /// Something else: a favicon, a probe, another program or page that guesses.
     Stray,
 }
 
 impl Loopback {
-    /// Listens.
-    pub(super) async fn bind(state: String) -> Result<Self, Failure> {
+    /// Listens for the answer of this issuer to the question with this state.
+    pub(super) async fn bind(state: String, issuer: String) -> Result<Self, Failure> {
         let failed =
             |e: std::io::Error| Failure::unavailable(format!("no local port for the browser's answer: {e}"));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        Ok(Self { listener, port, state })
+        Ok(Self { listener, port, state, issuer })
     }
 
     /// Where the browser is to be sent.
@@ -65,9 +69,19 @@ impl Loopback {
                         printable(&reason)
                     )));
                 }
+                Request::Foreign => {
+                    reply(&mut tcp, "400 Bad Request", "This answer is not from the gateway that was asked.")
+                        .await;
+                    return Err(self.foreign());
+                }
                 Request::Stray => reply(&mut tcp, "404 Not Found", "There is nothing here.").await,
             }
         }
+    }
+
+    fn foreign(&self) -> Failure {
+        let sentence = format!("the browser's answer is not from {}; the sign-in was given up", self.issuer);
+        Failure::signed_out(sentence).then("postern login --gateway URL, with the gateway's own public URL")
     }
 
     fn read(&self, head: &str) -> Request {
@@ -96,6 +110,9 @@ impl Loopback {
         let is_ours = value("state").is_some_and(|state| same(&state, &self.state));
         if url.path() != PATH || !is_ours {
             return Request::Stray;
+        }
+        if value("iss").is_none_or(|issuer| issuer != self.issuer) {
+            return Request::Foreign;
         }
         match (value("code"), value("error")) {
             (Some(code), None) => Request::Code(code),
@@ -143,6 +160,8 @@ async fn reply(tcp: &mut TcpStream, status: &str, sentence: &str) {
 mod tests {
     use super::*;
 
+    const ISSUER: &str = "https://gw.example";
+
     async fn send(port: u16, host: &str, target: &str) -> String {
         let mut tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
@@ -154,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn o13_only_the_answer_with_our_state_and_host_is_taken() {
-        let loopback = Loopback::bind("our-state".into()).await.unwrap();
+        let loopback = Loopback::bind("our-state".into(), ISSUER.into()).await.unwrap();
         assert!(loopback.listener.local_addr().unwrap().ip().is_loopback());
         let port = loopback.port;
         let ours = format!("127.0.0.1:{port}");
@@ -163,7 +182,7 @@ mod tests {
             (ours.as_str(), "/callback?code=evil&state=guess"),
             (ours.as_str(), "/callback?code=evil"),
             (ours.as_str(), "/callback?code=evil&state=our-state&state=our-state"),
-            (ours.as_str(), "/callback?code=a&code=b&state=our-state"),
+            (ours.as_str(), "/callback?code=a&code=b&state=our-state&iss=https://gw.example"),
             (ours.as_str(), "/other?code=evil&state=our-state"),
             ("evil.example", "/callback?code=evil&state=our-state"),
             (ours.as_str(), "/favicon.ico"),
@@ -172,19 +191,41 @@ mod tests {
         }
         assert!(!waiting.is_finished(), "a guess neither signs in nor ends the wait");
         assert!(
-            send(port, &ours, "/callback?code=good&state=our-state&iss=x").await.starts_with("HTTP/1.1 200")
+            send(port, &ours, &format!("/callback?code=good&state=our-state&iss={ISSUER}"))
+                .await
+                .starts_with("HTTP/1.1 200")
         );
         assert_eq!(waiting.await.unwrap().unwrap(), "good");
     }
 
     #[tokio::test]
     async fn a_refused_sign_in_says_so_at_once() {
-        let loopback = Loopback::bind("s".into()).await.unwrap();
+        let loopback = Loopback::bind("s".into(), ISSUER.into()).await.unwrap();
         let port = loopback.port;
         let waiting = tokio::spawn(loopback.answer());
-        send(port, &format!("127.0.0.1:{port}"), "/callback?error=access_denied&state=s").await;
+        let target = format!("/callback?error=access_denied&state=s&iss={ISSUER}");
+        send(port, &format!("127.0.0.1:{port}"), &target).await;
         let failure = waiting.await.unwrap().unwrap_err();
         assert_eq!(failure.code, 77);
         assert!(failure.sentence.contains("access_denied"));
+    }
+
+    #[tokio::test]
+    async fn o4_an_answer_of_another_issuer_or_of_none_ends_the_sign_in() {
+        for iss in
+            ["", "&iss=", "&iss=https://evil.example", "&iss=https://gw.example/", "&iss=HTTPS://gw.example"]
+        {
+            let loopback = Loopback::bind("s".into(), ISSUER.into()).await.unwrap();
+            let port = loopback.port;
+            let waiting = tokio::spawn(loopback.answer());
+            let answer =
+                send(port, &format!("127.0.0.1:{port}"), &format!("/callback?code=c&state=s{iss}")).await;
+            assert!(answer.starts_with("HTTP/1.1 400"), "{iss}: {answer}");
+            let failure = waiting.await.unwrap().unwrap_err();
+            assert!(
+                failure.code == 77 && failure.sentence.contains("not from https://gw.example"),
+                "{failure}"
+            );
+        }
     }
 }

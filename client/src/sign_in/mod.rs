@@ -9,7 +9,7 @@ use crate::{
     bearer::now,
     failure::{Failure, chain, printable},
     gateway,
-    home::{Profile, Tokens},
+    home::{Home, Profile, Tokens},
 };
 use postern_api::oauth::{CLIENT_ID, ErrorReply, GRANT_REFRESH_TOKEN, TokenReply};
 
@@ -42,8 +42,8 @@ async fn post_form<T: serde::de::DeserializeOwned>(
     form: &[(&str, &str)],
 ) -> Result<T, TokenError> {
     let http = gateway::http(profile).map_err(TokenError::Failed)?;
-    let answer = http.post(profile.url(path)).form(form).send().await;
-    let answer = answer.map_err(|e| TokenError::Failed(gateway::unreachable(profile, &e)))?;
+    let sent = gateway::send(profile, path, |url| http.post(url).form(form)).await;
+    let answer = sent.map_err(TokenError::Failed)?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(|e| TokenError::Failed(Failure::unavailable(chain(&e))))?;
     if status.is_success() {
@@ -61,9 +61,31 @@ async fn post_form<T: serde::de::DeserializeOwned>(
     })
 }
 
-async fn post_token(profile: &Profile, form: &[(&str, &str)]) -> Result<Tokens, TokenError> {
-    let reply: TokenReply = post_form(profile, "/oauth/token", form).await?;
-    Ok(Tokens::from_reply(reply, profile.gateway.as_str(), now()))
+/// What a sign-in or a refresh gave.
+#[derive(Debug)]
+pub struct Granted {
+    /// The tokens.
+    pub tokens: Tokens,
+    /// The addresses of the gateway's nodes.
+    gateways: Vec<String>,
+}
+
+impl Granted {
+    fn from_reply(profile: &Profile, mut reply: TokenReply) -> Self {
+        let gateways = std::mem::take(&mut reply.gateways);
+        Self { tokens: Tokens::from_reply(reply, profile.gateway.as_str(), now()), gateways }
+    }
+
+    /// Keeps the tokens, and in the kept profile of their gateway what else it told.
+    pub fn keep(self, home: &Home, profile: &Profile) -> Result<Tokens, Failure> {
+        self.tokens.save(home)?;
+        profile.learn(home, &self.gateways)?;
+        Ok(self.tokens)
+    }
+}
+
+async fn post_token(profile: &Profile, form: &[(&str, &str)]) -> Result<Granted, TokenError> {
+    Ok(Granted::from_reply(profile, post_form(profile, "/oauth/token", form).await?))
 }
 
 /// Why tokens could not be refreshed.
@@ -76,14 +98,14 @@ pub enum RefreshError {
 }
 
 /// Gets the next pair of tokens.
-pub async fn refresh(profile: &Profile, tokens: &Tokens) -> Result<Tokens, RefreshError> {
+pub async fn refresh(profile: &Profile, tokens: &Tokens) -> Result<Granted, RefreshError> {
     let form = [
         ("grant_type", GRANT_REFRESH_TOKEN),
         ("client_id", CLIENT_ID),
         ("refresh_token", tokens.refresh_token.as_str()),
     ];
     match post_token(profile, &form).await {
-        Ok(tokens) => Ok(tokens),
+        Ok(granted) => Ok(granted),
         Err(TokenError::Oauth(_)) => Err(RefreshError::Ended),
         Err(TokenError::Failed(failure)) => Err(RefreshError::Unavailable(failure)),
     }
@@ -97,7 +119,7 @@ pub async fn revoke(profile: &Profile, tokens: &Tokens) -> Result<(), Failure> {
         ("token", tokens.refresh_token.as_str()),
         ("token_type_hint", "refresh_token"),
     ];
-    let answer = http.post(profile.url("/oauth/revoke")).form(&form).send().await;
-    let status = answer.map_err(|e| gateway::unreachable(profile, &e))?.status();
+    let answer = gateway::send(profile, "/oauth/revoke", |url| http.post(url).form(&form)).await;
+    let status = answer?.status();
     if status.is_success() { Ok(()) } else { Err(gateway::without_problem(status)) }
 }
