@@ -11,7 +11,7 @@ use permits::Scene;
 use postern_ids::{Ended, NodeId, Timestamp};
 use postern_store::{
     Database, Store, StoreConfig,
-    journal::{Journal, SessionEnd, SessionFacts},
+    journal::{Journal, SessionEnd, SessionFacts, Sweep},
 };
 use std::{
     fs::File,
@@ -55,7 +55,8 @@ async fn run(dir: &Path, store: Option<Store>) -> Result<(f64, Vec<Duration>), F
     let stop = CancellationToken::new();
     if let Some(store) = store {
         let (journal, stop) = (journal.clone(), stop.clone());
-        tokio::spawn(async move { journal.ship(store, stop).await });
+        let sweep = Sweep { wait: Duration::ZERO, is_held: Box::new(|_| false) };
+        tokio::spawn(async move { journal.ship(store, sweep, stop).await });
     }
     let began = Instant::now();
     let mut callers = tokio::task::JoinSet::new();
@@ -80,11 +81,18 @@ async fn sessions(journal: &Journal) -> Result<Vec<Duration>, Failure> {
     for _ in 0..SESSIONS_PER_CALLER {
         let permit = scene.permit();
         let began = Instant::now();
-        let facts = SessionFacts { ingress: "client", connector: None, at: now() };
+        let facts = SessionFacts { ingress: "client", connector: None, generation: 0, at: now() };
         let admitted = journal.record(permit, facts).await?;
         latencies.push(began.elapsed());
         let session = admitted.permit().session();
-        journal.ended(SessionEnd { session, ended: Ended::Finished, bytes_up: 1, bytes_down: 1, at: now() });
+        journal.ended(SessionEnd {
+            session,
+            generation: 0,
+            ended: Ended::Finished,
+            bytes_up: 1,
+            bytes_down: 1,
+            at: now(),
+        });
     }
     Ok(latencies)
 }

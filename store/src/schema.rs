@@ -8,7 +8,10 @@ use sqlx::{
 use std::borrow::Cow;
 
 /// `(version, description, statements)`; the same for both databases.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "base", include_str!("../../migrations/0001_base.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "base", include_str!("../../migrations/0001_base.sql")),
+    (2, "resume", include_str!("../../migrations/0002_resume.sql")),
+];
 
 fn migrator(locking: bool) -> Migrator {
     let migrations = MIGRATIONS

@@ -44,7 +44,7 @@ async fn child_that_writes_until_it_is_killed() {
     let records = tokio::spawn(async move {
         let scene = Scene::new(NOW);
         loop {
-            let facts = SessionFacts { ingress: "client", connector: None, at: NOW };
+            let facts = SessionFacts { ingress: "client", connector: None, generation: 0, at: NOW };
             let sequence = journal.record(scene.permit(), facts).await.unwrap().sequence();
             say(&format!("recorded {sequence}"));
         }

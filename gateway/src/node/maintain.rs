@@ -12,12 +12,16 @@ use crate::{
     lifecycle::Lifecycle,
     policies::wall_clock,
 };
-use postern_store::Store;
+use postern_store::{Store, journal::Sweep};
 use postern_web::KeyRing;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 /// How often the signing keys are looked after.
 const KEYS_REFRESH: Duration = Duration::from_secs(3_600);
+
+/// How long a session of the process before this one may come back: the window in which it can be resumed, and what news of
+/// it may take on the way.
+const RESUMABLE_FOR: Duration = Duration::from_secs(120 + 30);
 
 /// How often spent credentials are removed from the store.
 const CLEANING: Duration = Duration::from_secs(60);
@@ -32,7 +36,8 @@ pub(super) fn maintain(
     health: Health,
 ) {
     let (journal, store, hard) = (ground.journal.clone(), ground.store.clone(), lifecycle.hard_token());
-    lifecycle.spawn(async move { journal.ship(store, hard).await });
+    let sweep = Sweep { wait: RESUMABLE_FOR, is_held: Box::new(|_| false) };
+    lifecycle.spawn(async move { journal.ship(store, sweep, hard).await });
     let presence = Presence { connectors: present.connectors.clone(), store: ground.store.clone() };
     lifecycle.maintain("presence", presence.run());
     lifecycle.maintain("metrics", internal::upkeep(health.metrics));

@@ -2,19 +2,25 @@
 //! if a newer one has come, record. From entry on a revocation finds the session.
 
 use super::{
-    ending::{Ending, Entry},
+    duty::{Duty, Entry, Told},
+    ending::Ending,
+    held::HeldSessions,
     limits::{OverLimit, PrincipalLimits},
-    session::Session,
+    refused::Refused,
+    session::{Session, Stream},
 };
-use crate::policies::{Live, Policies, wall_clock};
-use postern_ids::{DecisionId, Refusal, SessionId};
+use crate::{
+    policies::{Live, Policies, wall_clock},
+    signing::StreamAttempt,
+};
+use postern_ids::{DecisionId, Refusal, SessionId, Timestamp};
 use postern_policy::{
     Action, Asked, Deny, Permit, Request, decide,
-    model::{Credential, Principal},
+    model::{Credential, Principal, PrincipalId},
 };
 use postern_store::journal::{Journal, NotRecorded, SessionFacts};
 use postern_tunnel_io::Cut;
-use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc, time::Instant};
+use std::{fmt, net::IpAddr, sync::Arc, time::Instant};
 
 /// Who asks for what.
 #[derive(Debug, Clone)]
@@ -33,31 +39,14 @@ pub struct Asking {
     pub ingress: &'static str,
 }
 
-/// Why there is no session.
-#[derive(Debug, Clone)]
-pub struct Refused {
-    /// The one word for it.
-    pub refusal: Refusal,
-    /// The decision to show, where there was one.
-    pub decision: Option<DecisionId>,
-    /// One sentence for a person.
-    pub message: Cow<'static, str>,
-}
-
-impl Refused {
-    /// A refusal before any decision.
-    pub const fn early(refusal: Refusal) -> Self {
-        Self { refusal, decision: None, message: Cow::Borrowed(refusal.sentence()) }
-    }
-}
-
 /// What admission needs. There is one per node.
 pub struct Door {
-    policies: Arc<Policies>,
-    live: Arc<Live>,
-    journal: Journal,
-    limits: Arc<PrincipalLimits>,
-    unfinished: Arc<()>,
+    pub(super) policies: Arc<Policies>,
+    pub(super) live: Arc<Live>,
+    pub(super) journal: Journal,
+    pub(super) limits: Arc<PrincipalLimits>,
+    pub(super) held: Arc<HeldSessions>,
+    pub(super) carried: Arc<()>,
 }
 
 impl fmt::Debug for Door {
@@ -66,104 +55,137 @@ impl fmt::Debug for Door {
     }
 }
 
+/// A session that was decided and may not stand in the live table.
+pub(super) enum NotEntered {
+    /// It never entered; an entry that stood there stands there still.
+    Denied(Box<Deny>),
+    /// Something changed meanwhile; no entry is left.
+    Removed(Box<Deny>),
+}
+
 impl Door {
-    /// The door of a node.
+    /// The door of a node, which admits sessions and lets held ones go on.
     pub fn new(
         policies: Arc<Policies>,
-        live: Arc<Live>,
+        held: Arc<HeldSessions>,
         journal: Journal,
         limits: Arc<PrincipalLimits>,
     ) -> Arc<Self> {
-        Arc::new(Self { policies, live, journal, limits, unfinished: Arc::default() })
+        let live = Arc::clone(held.live());
+        Arc::new(Self { policies, live, journal, limits, held, carried: Arc::default() })
     }
 
-    /// How many admitted sessions have not recorded their end yet.
-    pub fn unfinished(&self) -> usize {
-        Arc::strong_count(&self.unfinished) - 1
+    /// The resumable sessions.
+    pub fn held(&self) -> &Arc<HeldSessions> {
+        &self.held
     }
 
-    /// Admits a session, or says why not. An admitted session is in the live table and durably recorded.
-    pub async fn admit(&self, asking: Asking) -> Result<Session, Refused> {
-        let ingress = asking.ingress;
-        let ticket = self
-            .limits
-            .enter(asking.principal.id, Instant::now())
-            .map_err(|over| over_limit(&asking, over))?;
-        let (permit, cut) = self.decide_and_enter(asking).map_err(|deny| self.denied(&deny))?;
+    /// How many sessions are in somebody's hands: carried, or on their way there or to their record.
+    pub fn carried(&self) -> usize {
+        Arc::strong_count(&self.carried) - 1
+    }
+
+    /// Admits a session, or says why not. An admitted session is in the live table and durably recorded. With an attempt
+    /// it is resumable.
+    pub async fn admit(&self, asking: Asking, attempt: Option<StreamAttempt>) -> Result<Session, Refused> {
+        let (ingress, principal) = (asking.ingress, asking.principal.id);
+        let place =
+            self.limits.enter(principal, Instant::now()).map_err(|over| over_limit(principal, over))?;
+        let now = wall_clock();
+        let request = new_request(asking, now);
+        let cut = Cut::new();
+        let permit = match self.decide_and_enter(request, &cut, now) {
+            Ok(permit) => permit,
+            Err(NotEntered::Denied(deny) | NotEntered::Removed(deny)) => return Err(self.denied(&deny)),
+        };
         let entry = Entry::new(Arc::clone(&self.live), permit.session());
         let (decision, now) = (permit.decision(), wall_clock());
-        let facts = SessionFacts { ingress, connector: None, at: now };
+        let generation = attempt.map_or(0, |attempt| attempt.generation);
+        let facts = SessionFacts { ingress, connector: None, generation, at: now };
         let admitted = match self.journal.record(permit, facts).await {
             Ok(admitted) => admitted,
             Err(error) => return Err(not_recorded(decision, error)),
         };
-        let ending =
-            Ending::new(entry, (ticket, Arc::clone(&self.unfinished)), self.journal.clone(), &admitted, now);
+        let mut duty = Duty::new(admitted.permit().session(), generation, self.journal.clone(), told(&admitted));
+        (duty.entry, duty.place, duty.cut) = (Some(entry), Some(place), cut.clone());
+        let ending = Ending::new(duty, None, Arc::clone(&self.carried));
         if let Some(ended) = cut.ended() {
             ending.end(ended, 0, 0);
-            return Err(Refused {
-                refusal: Refusal::Denied,
-                decision: Some(decision),
-                message: ended.sentence().into(),
-            });
+            return Err(Refused::decided(Refusal::Denied, decision, ended.sentence()));
         }
         metrics::counter!("postern_sessions_admitted_total").increment(1);
-        Ok(Session::new(admitted, cut, ending))
+        Ok(Session::new(admitted, ending, attempt.map(|attempt| Stream::new(attempt, Arc::clone(&self.held)))))
     }
 
-    fn decide_and_enter(&self, asking: Asking) -> Result<(Permit, Cut), Box<Deny>> {
-        let now = wall_clock();
-        let principal = asking.principal.id;
-        let request = Request {
-            decision: DecisionId::mint(now, rand::random()),
-            session: SessionId::mint(now, rand::random()),
-            started_at: now,
-            principal: asking.principal,
-            credential: asking.credential,
-            resource: asking.resource,
-            action: asking.action,
-            source: asking.source,
-        };
+    /// Decides, and enters the session with its cut.
+    pub(super) fn decide_and_enter(
+        &self,
+        request: Request,
+        cut: &Cut,
+        now: Timestamp,
+    ) -> Result<Permit, NotEntered> {
+        let principal = request.principal.id;
         let (snapshot, staleness) = self.policies.current();
-        let permit = decide(&request, &snapshot, staleness, now).map_err(Box::new)?;
-        let cut = Cut::new();
+        let permit =
+            decide(&request, &snapshot, staleness, now).map_err(|deny| NotEntered::Denied(Box::new(deny)))?;
         // What is current is read after the entry: a revision that lands between the two looks finds the session.
-        let permit = self
-            .live
+        self.live
             .enter(permit, cut.clone(), || self.policies.current_for(principal), now)
-            .map_err(Box::new)?;
-        Ok((permit, cut))
+            .map_err(|deny| NotEntered::Removed(Box::new(deny)))
     }
 
     fn denied(&self, deny: &Deny) -> Refused {
-        let (reason, request) = (deny.reason(), deny.request());
+        let reason = deny.reason();
         self.journal.denied(deny);
         metrics::counter!("postern_sessions_refused_total", "reason" => reason.label()).increment(1);
-        tracing::info!(
-            decision.id = %deny.decision(),
-            principal.id = %request.principal.id,
-            resource = %request.resource,
-            reason = reason.label(),
-            policy.revision = deny.revision(),
-            "session denied: {}", reason.label()
-        );
-        Refused {
-            refusal: reason.as_refusal(),
-            decision: Some(deny.decision()),
-            message: reason.sentence().into(),
-        }
+        log_denied(deny);
+        Refused::decided(reason.as_refusal(), deny.decision(), reason.sentence())
     }
 }
 
-fn over_limit(asking: &Asking, over: OverLimit) -> Refused {
-    metrics::counter!("postern_sessions_refused_total", "reason" => "limit").increment(1);
-    tracing::debug!(principal.id = %asking.principal.id, limit = over.label(), "limit.hit: a session was refused");
-    Refused { refusal: Refusal::Limit, decision: None, message: over.sentence().into() }
+fn new_request(asking: Asking, now: Timestamp) -> Request {
+    Request {
+        decision: DecisionId::mint(now, rand::random()),
+        session: SessionId::mint(now, rand::random()),
+        started_at: now,
+        principal: asking.principal,
+        credential: asking.credential,
+        resource: asking.resource,
+        action: asking.action,
+        source: asking.source,
+    }
 }
 
-fn not_recorded(decision: DecisionId, error: NotRecorded) -> Refused {
+pub(super) fn told(admitted: &postern_store::journal::Admitted) -> Told {
+    let permit = admitted.permit();
+    Told {
+        principal: permit.principal().id.to_string(),
+        resource: permit.resource().name.to_string(),
+        started_at: permit.started_at(),
+    }
+}
+
+pub(super) fn log_denied(deny: &Deny) {
+    let (reason, request) = (deny.reason(), deny.request());
+    tracing::info!(
+        decision.id = %deny.decision(),
+        principal.id = %request.principal.id,
+        resource = %request.resource,
+        reason = reason.label(),
+        policy.revision = deny.revision(),
+        "session denied: {}", reason.label()
+    );
+}
+
+pub(super) fn over_limit(principal: PrincipalId, over: OverLimit) -> Refused {
+    metrics::counter!("postern_sessions_refused_total", "reason" => "limit").increment(1);
+    tracing::debug!(principal.id = %principal, limit = over.label(), "limit.hit: a session was refused");
+    Refused { message: over.sentence().into(), ..Refused::early(Refusal::Limit) }
+}
+
+pub(super) fn not_recorded(decision: DecisionId, error: NotRecorded) -> Refused {
     metrics::counter!("postern_sessions_refused_total", "reason" => "not_recorded").increment(1);
     tracing::error!(decision.id = %decision, error = %error, "a session could not be recorded, so it was not opened");
     let refusal = Refusal::NotRecorded;
-    Refused { refusal, decision: Some(decision), message: refusal.sentence().into() }
+    Refused::decided(refusal, decision, refusal.sentence())
 }

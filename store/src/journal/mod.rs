@@ -5,6 +5,7 @@
 
 mod denials;
 mod disk;
+mod facts;
 mod frame;
 mod outcome;
 mod queue;
@@ -19,14 +20,15 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use facts::{SessionEnd, SessionFacts, SessionLeft, Sweep};
 pub use outcome::{JournalError, NotRecorded, RecoveryReport};
-pub(crate) use record::DecisionRead;
+pub(crate) use record::{DecisionRead, RecordKind};
 
 use denials::Denials;
 use disk::{Disk, RealDisk};
-use postern_ids::{ConnectorId, Ended, NodeId, SessionId, Timestamp};
+use postern_ids::NodeId;
 use postern_policy::{Deny, Permit};
-use queue::{Entry, Queue};
+use queue::{Allow, Entry, Queue};
 use status::Status;
 use std::{
     io,
@@ -42,33 +44,8 @@ use writer::Writer;
 /// How long a session waits for its record. A healthy disk takes milliseconds.
 const RECORD_MAX: Duration = Duration::from_secs(2);
 
-/// What the gateway knows about a session beside its permit.
-#[derive(Debug, Clone)]
-pub struct SessionFacts {
-    /// The way in: `client`, later `browser`.
-    pub ingress: &'static str,
-    /// The connector that will carry it, if chosen already.
-    pub connector: Option<ConnectorId>,
-    /// When it is admitted.
-    pub at: Timestamp,
-}
-
-/// How a session ended.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionEnd {
-    /// Which session.
-    pub session: SessionId,
-    /// How.
-    pub ended: Ended,
-    /// Bytes from the principal to the target.
-    pub bytes_up: u64,
-    /// Bytes from the target to the principal.
-    pub bytes_down: u64,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// The proof that an allow is on disk. Made only by [`Journal::record`]; whoever holds it may splice once.
+/// The proof that an allow is on disk. Made only by [`Journal::record`] and [`Journal::resumed`]; whoever holds it may
+/// splice once.
 #[derive(Debug)]
 pub struct Admitted {
     permit: Permit,
@@ -168,36 +145,46 @@ impl Journal {
     /// Makes an allow durable. Only with the answer may the session start. If the caller goes away while waiting, the
     /// journal itself records that the session never opened.
     pub async fn record(&self, permit: Permit, facts: SessionFacts) -> Result<Admitted, NotRecorded> {
+        self.allow(RecordKind::Admitted, permit, facts).await
+    }
+
+    /// Makes durable that a session may go on at this gateway, as durably as its beginning. From here on the session is
+    /// this gateway's: `facts.generation` is greater than every one before. If the caller goes away while waiting, the
+    /// session has not ended by that.
+    pub async fn resumed(&self, permit: Permit, facts: SessionFacts) -> Result<Admitted, NotRecorded> {
+        self.allow(RecordKind::Resumed, permit, facts).await
+    }
+
+    async fn allow(
+        &self,
+        kind: RecordKind,
+        permit: Permit,
+        facts: SessionFacts,
+    ) -> Result<Admitted, NotRecorded> {
         if self.inner.status.is_failing() {
             return Err(NotRecorded::Failing);
         }
         if self.inner.status.is_full() {
             return Err(NotRecorded::Full);
         }
-        let body = record::admitted(&permit.record(), &facts);
+        let body = record::allowed(&permit, &facts);
         if body.len() > frame::BODY_BYTES_MAX {
             return Err(NotRecorded::TooLong);
         }
-        let durable = self.make_durable(permit.session(), facts.at, body);
+        let allow = Allow { kind, session: permit.session(), generation: facts.generation, at: facts.at };
+        let durable = self.make_durable(allow, body);
         match tokio::time::timeout(RECORD_MAX, durable).await {
             Ok(done) => done.map(|sequence| Admitted { permit, sequence }),
             Err(_) => Err(NotRecorded::Slow),
         }
     }
 
-    async fn make_durable(
-        &self,
-        session: SessionId,
-        at: Timestamp,
-        body: Vec<u8>,
-    ) -> Result<u64, NotRecorded> {
+    async fn make_durable(&self, allow: Allow, body: Vec<u8>) -> Result<u64, NotRecorded> {
         let queue = &self.inner.queue;
         let room = Arc::clone(&queue.room).acquire_owned().await.map_err(|_| NotRecorded::Closed)?;
         let (answer, receiver) = oneshot::channel();
-        queue
-            .push(Entry::Allow { session, at, body, answer, _room: room })
-            .map_err(|_| NotRecorded::Closed)?;
-        let mut waiting = Waiting { receiver, session, at, queue };
+        queue.push(Entry::Allow { allow, body, answer, _room: room }).map_err(|_| NotRecorded::Closed)?;
+        let mut waiting = Waiting { receiver, allow, queue };
         (&mut waiting.receiver).await.unwrap_or(Err(NotRecorded::Closed))
     }
 
@@ -213,6 +200,14 @@ impl Journal {
         }
     }
 
+    /// Records, without waiting, that a session goes on without this gateway. Not an end: that is recorded by whoever has it
+    /// last. Never dropped: there is at most one for each session that came here.
+    pub fn left(&self, left: SessionLeft) {
+        if self.inner.queue.push(Entry::Left(left)).is_err() {
+            tracing::debug!(session.id = %left.session, "a session left after its journal was closed");
+        }
+    }
+
     /// Whether records can be made durable at this moment; for readiness.
     pub fn is_healthy(&self) -> bool {
         !self.inner.status.is_failing() && !self.inner.status.is_full() && !self.inner.queue.room.is_closed()
@@ -223,8 +218,10 @@ impl Journal {
         &self.inner.chain
     }
 
-    /// Ships records to the store, in order and in batches, until cancelled. Errors of the database are waited out.
-    pub async fn ship(&self, store: crate::Store, stop: CancellationToken) {
+    /// Ships records to the store, in order and in batches, until cancelled. Errors of the database are waited out. Sessions
+    /// of the process before this one that have no end are ended as lost: at once where nobody can resume them, else as
+    /// `sweep` says.
+    pub async fn ship(&self, store: crate::Store, sweep: Sweep, stop: CancellationToken) {
         let inner = &self.inner;
         let shipper = ship::Shipper {
             store,
@@ -233,6 +230,7 @@ impl Journal {
             node: inner.node,
             chain: inner.chain.clone(),
             recovered: inner.recovered,
+            sweep,
         };
         shipper.run(stop).await;
     }
@@ -247,22 +245,14 @@ impl Journal {
 /// dropped before the answer, the thread sees that and does the same.
 struct Waiting<'a> {
     receiver: oneshot::Receiver<Result<u64, NotRecorded>>,
-    session: SessionId,
-    at: Timestamp,
+    allow: Allow,
     queue: &'a Queue,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.receiver.close();
-        if let Ok(Ok(_)) = self.receiver.try_recv() {
-            let end = SessionEnd {
-                session: self.session,
-                ended: Ended::NotOpened,
-                bytes_up: 0,
-                bytes_down: 0,
-                at: self.at,
-            };
+        if let (Ok(Ok(_)), Some(end)) = (self.receiver.try_recv(), self.allow.unopened()) {
             drop(self.queue.push(Entry::End(end)));
         }
     }

@@ -1,7 +1,8 @@
-//! What waits for the journal's thread. Bounded: allows and denials by their room, ends by the sessions that are live.
+//! What waits for the journal's thread. Bounded: allows and denials by their room, ends and departures by the
+//! sessions that are live.
 
-use super::{NotRecorded, SessionEnd, record::RecordKind};
-use postern_ids::{SessionId, Timestamp};
+use super::{NotRecorded, SessionEnd, SessionLeft, record::RecordKind};
+use postern_ids::{Ended, SessionId, Timestamp};
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -12,12 +13,30 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 /// each this is 6 MiB, and more than a second of the fastest disk measured.
 pub(crate) const WAITING_MAX: usize = 4096;
 
+/// An allow, as far as the journal must know it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allow {
+    pub(crate) kind: RecordKind,
+    pub(crate) session: SessionId,
+    pub(crate) generation: u32,
+    pub(crate) at: Timestamp,
+}
+
+impl Allow {
+    /// The end of a session that was recorded and whose caller went away meanwhile, so that nobody else will end it. A
+    /// session that was only to be resumed did not end by that: it is where it was.
+    pub(crate) fn unopened(self) -> Option<SessionEnd> {
+        let Self { kind, session, generation, at } = self;
+        let end = SessionEnd { session, generation, ended: Ended::NotOpened, bytes_up: 0, bytes_down: 0, at };
+        (kind == RecordKind::Admitted).then_some(end)
+    }
+}
+
 /// One record that waits.
 pub(crate) enum Entry {
-    /// An allow; the session starts with the answer.
+    /// An allow; the session starts, or goes on, with the answer.
     Allow {
-        session: SessionId,
-        at: Timestamp,
+        allow: Allow,
         body: Vec<u8>,
         answer: oneshot::Sender<Result<u64, NotRecorded>>,
         _room: OwnedSemaphorePermit,
@@ -26,6 +45,8 @@ pub(crate) enum Entry {
     Denial { at: Timestamp, kind: RecordKind, body: Vec<u8>, _room: OwnedSemaphorePermit },
     /// The end of a session; it waits as long as it must.
     End(SessionEnd),
+    /// A session that goes on elsewhere; it waits as long as it must.
+    Left(SessionLeft),
 }
 
 /// What the thread takes in one turn.

@@ -1,9 +1,9 @@
 //! What the journal records, and how each record reads as JSON. The same text goes to the store's audit.
 
-use super::{SessionEnd, SessionFacts};
-use postern_ids::{ConnectorId, DecisionId, Ended, NodeId, ResourceId, SessionId};
+use super::{SessionEnd, SessionFacts, SessionLeft};
+use postern_ids::{ConnectorId, DecisionId, Ended, NodeId, ResourceId, SessionId, Timestamp};
 use postern_policy::{
-    DecisionRecord, Outcome,
+    DecisionRecord, Permit,
     model::{Credential, PrincipalId},
 };
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,10 @@ kinds! {
     Ended = 3, "session.ended";
     /// Denials that were only counted.
     Suppressed = 4, "denials.suppressed";
+    /// A session was allowed to go on, here.
+    Resumed = 5, "session.resumed";
+    /// A session goes on without this gateway.
+    Left = 6, "session.left";
 }
 
 /// An allow or a deny, with what the gateway knows beside it.
@@ -51,18 +55,27 @@ struct DecisionWritten<'a> {
     ingress: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connector: Option<ConnectorId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u32>,
+    /// When the session began, of which this is one decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<Timestamp>,
 }
 
 /// The part of it that explains.
 #[derive(Deserialize)]
 pub(crate) struct DecisionRead {
     pub(crate) decision: DecisionRecord,
+    pub(crate) generation: Option<u32>,
 }
 
 /// The part of it that rows are made of. Skipping the rest keeps shipping cheap.
 #[derive(Deserialize)]
 pub(crate) struct DecisionIndexed {
     pub(crate) decision: DecisionIndex,
+    #[serde(default)]
+    pub(crate) generation: u32,
+    pub(crate) started_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +101,18 @@ pub(crate) struct ResourceIndex {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct EndBody {
     pub(crate) session: SessionId,
+    #[serde(default)]
+    pub(crate) generation: u32,
     pub(crate) ended: Ended,
+    pub(crate) bytes_up: u64,
+    pub(crate) bytes_down: u64,
+}
+
+/// What a gateway carried of a session that goes on elsewhere.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LeftBody {
+    pub(crate) session: SessionId,
+    pub(crate) generation: u32,
     pub(crate) bytes_up: u64,
     pub(crate) bytes_down: u64,
 }
@@ -101,21 +125,43 @@ pub(crate) struct SuppressedBody {
     pub(crate) count: u64,
 }
 
-pub(crate) fn admitted(record: &DecisionRecord, facts: &SessionFacts) -> Vec<u8> {
-    debug_assert!(matches!(record.outcome, Outcome::Allowed { .. }));
-    json(&DecisionWritten { decision: record, ingress: Some(facts.ingress), connector: facts.connector })
+/// An allow: of a new session, or of one that began at `started_at` and goes on.
+pub(crate) fn allowed(permit: &Permit, facts: &SessionFacts) -> Vec<u8> {
+    json(&DecisionWritten {
+        decision: &permit.record(),
+        ingress: Some(facts.ingress),
+        connector: facts.connector,
+        generation: Some(facts.generation),
+        started_at: Some(permit.started_at()),
+    })
 }
 
 pub(crate) fn denied(record: &DecisionRecord) -> Vec<u8> {
-    json(&DecisionWritten { decision: record, ingress: None, connector: None })
+    json(&DecisionWritten {
+        decision: record,
+        ingress: None,
+        connector: None,
+        generation: None,
+        started_at: None,
+    })
 }
 
 pub(crate) fn ended(end: &SessionEnd) -> Vec<u8> {
     json(&EndBody {
         session: end.session,
+        generation: end.generation,
         ended: end.ended,
         bytes_up: end.bytes_up,
         bytes_down: end.bytes_down,
+    })
+}
+
+pub(crate) fn left(left: &SessionLeft) -> Vec<u8> {
+    json(&LeftBody {
+        session: left.session,
+        generation: left.generation,
+        bytes_up: left.bytes_up,
+        bytes_down: left.bytes_down,
     })
 }
 

@@ -2,20 +2,25 @@
 //!
 //! It reads what is durable back from the disk, so nothing here holds up a session: neither memory nor the database.
 
+mod batch;
 mod rows;
+mod sessions;
+mod statement;
+mod sweep;
 
 use super::{
-    SessionEnd,
-    queue::{Entry, Queue},
+    Sweep,
+    queue::Queue,
     read::{Cursor, ReadError, Record},
     status::Status,
 };
 use crate::{Store, StoreError, chain::Hash};
-use postern_ids::{Ended, NodeId, Timestamp};
+use postern_ids::NodeId;
 use std::{
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
+use sweep::Sweeper;
 use tokio_util::sync::CancellationToken;
 
 /// Records in one transaction.
@@ -58,15 +63,17 @@ pub(crate) struct Shipper {
     pub(crate) chain: String,
     /// The last position of the process before this one.
     pub(crate) recovered: u64,
+    /// What to do about sessions of that process.
+    pub(crate) sweep: Sweep,
 }
 
 impl Shipper {
     /// Ships until stopped. What only time can mend is waited out; a fork needs a person.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut is_swept = false;
+        let mut sweeper = Sweeper::new(self.sweep.wait);
         let mut cursor = None;
         while !stop.is_cancelled() {
-            let done = match self.turn(&mut cursor, &mut is_swept).await {
+            let done = match self.turn(&mut cursor, &mut sweeper).await {
                 Ok(pause) => pause,
                 Err(error @ ShipError::Forked { .. }) => {
                     tracing::error!(error = %error, chain = self.chain, "records of this node are not shipped");
@@ -84,22 +91,23 @@ impl Shipper {
                 () = tokio::time::sleep(done) => {}
             }
             if cursor.as_ref().is_some_and(|c: &Cursor| c.head.sequence >= *self.status.durable.borrow()) {
-                self.wait_for_more(&stop, &cursor).await;
+                self.wait_for_more(&stop, &cursor, &sweeper).await;
             }
         }
     }
 
-    async fn wait_for_more(&self, stop: &CancellationToken, cursor: &Option<Cursor>) {
+    async fn wait_for_more(&self, stop: &CancellationToken, cursor: &Option<Cursor>, sweeper: &Sweeper) {
         let read = cursor.as_ref().map_or(0, |cursor| cursor.head.sequence);
         let mut durable = self.status.durable.subscribe();
         tokio::select! {
             () = stop.cancelled() => {}
+            () = sweeper.next() => {}
             _ = durable.wait_for(|durable| *durable > read) => {}
         }
     }
 
     /// One batch; gives how long to rest after it.
-    async fn turn(&self, cursor: &mut Option<Cursor>, is_swept: &mut bool) -> Result<Duration, ShipError> {
+    async fn turn(&self, cursor: &mut Option<Cursor>, sweeper: &mut Sweeper) -> Result<Duration, ShipError> {
         let began = Instant::now();
         let mut reading = match cursor.take() {
             Some(cursor) => cursor,
@@ -110,9 +118,8 @@ impl Shipper {
             self.store.ship(&self.chain, self.node, &records).await?;
         }
         self.remove_shipped(reading.head.sequence);
-        if !*is_swept && reading.head.sequence >= self.recovered {
-            self.sweep().await?;
-            *is_swept = true;
+        if reading.head.sequence >= self.recovered {
+            sweeper.sweep(self).await?;
         }
         *cursor = Some(reading);
         Ok(PAUSE_MIN.max(began.elapsed() * PAUSE_PER_WORK))
@@ -165,16 +172,5 @@ impl Shipper {
                 tracing::warn!(error = %error, file = %segment.path.display(), "a shipped segment could not be removed");
             }
         }
-    }
-
-    /// Sessions of the process before this one that nobody saw end, once everything it recorded is in the store.
-    async fn sweep(&self) -> Result<(), ShipError> {
-        let at = Timestamp::from_system(SystemTime::now());
-        for session in self.store.unended_before(self.node, &self.chain, self.recovered).await? {
-            let end = SessionEnd { session, ended: Ended::Lost, bytes_up: 0, bytes_down: 0, at };
-            // A journal that is closing leaves them to the next start.
-            drop(self.queue.push(Entry::End(end)));
-        }
-        Ok(())
     }
 }

@@ -9,7 +9,7 @@ mod faults;
 mod torn;
 
 use super::{
-    Journal, NotRecorded, SessionEnd, SessionFacts,
+    Journal, NotRecorded, SessionEnd, SessionFacts, SessionLeft,
     read::{Cursor, Record},
     record::EndBody,
     recover, segment,
@@ -25,11 +25,15 @@ fn node() -> NodeId {
 }
 
 fn facts() -> SessionFacts {
-    SessionFacts { ingress: "client", connector: None, at: NOW }
+    SessionFacts { ingress: "client", connector: None, generation: 1, at: NOW }
 }
 
 fn end_of(session: SessionId) -> SessionEnd {
-    SessionEnd { session, ended: Ended::Finished, bytes_up: 1, bytes_down: 2, at: NOW }
+    SessionEnd { session, generation: 1, ended: Ended::Finished, bytes_up: 1, bytes_down: 2, at: NOW }
+}
+
+fn left(session: SessionId) -> SessionLeft {
+    SessionLeft { session, generation: 2, bytes_up: 3, bytes_down: 4, at: NOW }
 }
 
 fn copy(from: &Path) -> tempfile::TempDir {
@@ -185,6 +189,52 @@ async fn a_caller_that_goes_away_leaves_no_session_without_an_end() {
     };
     eventually(all_ended).await;
     assert_eq!(ends(dir.path()).len(), gone.len());
+}
+
+#[tokio::test]
+async fn a_resume_is_on_disk_when_its_answer_comes_and_outlives_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), node()).unwrap();
+    let scene = Scene::new(NOW);
+    let session = journal.record(scene.permit(), facts()).await.unwrap().permit().session();
+    let again = scene.permit_again(session);
+    let decision = again.decision();
+    let admitted = journal.resumed(again, SessionFacts { generation: 2, ..facts() }).await.unwrap();
+    assert_eq!((admitted.sequence(), admitted.permit().session()), (2, session));
+    journal.left(left(session));
+    eventually(|| records(dir.path()).len() == 3).await;
+    // As a crash leaves it.
+    let after = copy(dir.path());
+    let (again, report) = Journal::open(after.path(), node()).unwrap();
+    assert_eq!((report.records, report.cut), (3, None));
+    again.close();
+    let found = records(after.path());
+    let labels: Vec<_> = found.iter().map(|record| record.kind.label()).collect();
+    assert_eq!(labels, ["session.admitted", "session.resumed", "session.left"]);
+    let body: serde_json::Value = serde_json::from_str(&found[1].body).unwrap();
+    assert_eq!(body["generation"], 2);
+    assert_eq!(body["decision"]["decision"], decision.to_string());
+    assert_eq!(body["decision"]["session"], session.to_string());
+}
+
+#[tokio::test]
+async fn a_resume_whose_caller_goes_away_ends_no_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), node()).unwrap();
+    let scene = Scene::new(NOW);
+    let session = journal.record(scene.permit(), facts()).await.unwrap().permit().session();
+    for generation in 2..50 {
+        let again = scene.permit_again(session);
+        tokio::select! {
+            biased;
+            admitted = journal.resumed(again, SessionFacts { generation, ..facts() }) => drop(admitted.unwrap()),
+            () = std::future::ready(()) => {}
+        }
+    }
+    eventually(|| records(dir.path()).len() == 49).await;
+    journal.ended(end_of(session));
+    journal.close();
+    assert_eq!(ends(dir.path()), [(session, Ended::Finished)]);
 }
 
 #[tokio::test]

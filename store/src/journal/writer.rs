@@ -12,7 +12,7 @@ use super::{
     segment::{self, Header},
     status::Status,
 };
-use postern_ids::{Ended, Timestamp};
+use postern_ids::Timestamp;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 /// A segment is closed at this size: small enough to be shipped and removed soon, big enough that making files is rare.
@@ -31,8 +31,8 @@ pub(crate) struct Writer {
     next_index: u64,
     /// The segment in use and its synced length.
     file: Option<(Box<dyn Append>, u64)>,
-    /// Ends that could not be made durable yet.
-    owed: Vec<(Timestamp, Vec<u8>)>,
+    /// Ends and departures that are not durable yet.
+    owed: Vec<(Timestamp, RecordKind, Vec<u8>)>,
     buffer: Vec<u8>,
 }
 
@@ -83,10 +83,12 @@ impl Writer {
         }
     }
 
-    fn group(&mut self, mut entries: Vec<Entry>) {
-        for entry in &mut entries {
-            if let Entry::End(end) = entry {
-                self.owed.push((end.at, record::ended(end)));
+    fn group(&mut self, entries: Vec<Entry>) {
+        for entry in &entries {
+            match entry {
+                Entry::End(end) => self.owe(end),
+                Entry::Left(left) => self.owed.push((left.at, RecordKind::Left, record::left(left))),
+                Entry::Allow { .. } | Entry::Denial { .. } => {}
             }
         }
         match self.write(&entries) {
@@ -95,26 +97,26 @@ impl Writer {
         }
     }
 
-    /// Makes the entries, and the ends that are owed, durable. Gives the position of the first entry that is no end.
+    /// Makes the entries, and what is owed, durable. Gives the position of the first entry that was not owed.
     fn write(&mut self, entries: &[Entry]) -> io::Result<u64> {
         if self.file.as_ref().is_none_or(|(_, len)| *len >= SEGMENT_BYTES_MAX) {
             self.open_segment()?;
         }
         let mut head = self.header.start;
         self.buffer.clear();
-        for (at, body) in &self.owed {
-            head = frame::encode(head, *at, RecordKind::Ended, body, &mut self.buffer);
+        for (at, kind, body) in &self.owed {
+            head = frame::encode(head, *at, *kind, body, &mut self.buffer);
         }
         let first = head.sequence + 1;
         for entry in entries {
             head = match entry {
-                Entry::Allow { at, body, .. } => {
-                    frame::encode(head, *at, RecordKind::Admitted, body, &mut self.buffer)
+                Entry::Allow { allow, body, .. } => {
+                    frame::encode(head, allow.at, allow.kind, body, &mut self.buffer)
                 }
                 Entry::Denial { at, kind, body, .. } => {
                     frame::encode(head, *at, *kind, body, &mut self.buffer)
                 }
-                Entry::End(_) => head,
+                Entry::End(_) | Entry::Left(_) => head,
             };
         }
         let Some((file, len)) = &mut self.file else { return Err(io::Error::other("no segment")) };
@@ -136,22 +138,23 @@ impl Writer {
         let mut sequence = first;
         for entry in entries {
             match entry {
-                Entry::Allow { session, at, answer, .. } => {
-                    if answer.send(Ok(sequence)).is_err() {
+                Entry::Allow { allow, answer, .. } => {
+                    if answer.send(Ok(sequence)).is_err()
+                        && let Some(end) = allow.unopened()
+                    {
                         // Nobody waits any more, so nobody will end it.
-                        self.owe_unopened(session, at);
+                        self.owe(&end);
                     }
                     sequence += 1;
                 }
                 Entry::Denial { .. } => sequence += 1,
-                Entry::End(_) => {}
+                Entry::End(_) | Entry::Left(_) => {}
             }
         }
     }
 
-    fn owe_unopened(&mut self, session: postern_ids::SessionId, at: Timestamp) {
-        let end = SessionEnd { session, ended: Ended::NotOpened, bytes_up: 0, bytes_down: 0, at };
-        self.owed.push((at, record::ended(&end)));
+    fn owe(&mut self, end: &SessionEnd) {
+        self.owed.push((end.at, RecordKind::Ended, record::ended(end)));
     }
 
     /// No allow of this group counts; the ends stay owed.
@@ -164,7 +167,7 @@ impl Writer {
                 // Whoever has gone away does not start a session either.
                 Entry::Allow { answer, .. } => drop(answer.send(Err(NotRecorded::Failing))),
                 Entry::Denial { .. } => self.status.lose_denial(),
-                Entry::End(_) => {}
+                Entry::End(_) | Entry::Left(_) => {}
             }
         }
         if let Some((mut file, len)) = self.file.take() {

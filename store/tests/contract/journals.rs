@@ -7,7 +7,7 @@ use crate::{
 use postern_ids::{Ended, NodeId, SessionId};
 use postern_store::{
     AuditVerdict, SessionFilter, Store,
-    journal::{Journal, SessionEnd, SessionFacts},
+    journal::{Journal, SessionEnd, SessionFacts, Sweep},
 };
 use std::{path::Path, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -19,16 +19,17 @@ fn open(dir: &Path) -> Journal {
 fn ship(journal: &Journal, store: &Store) -> (CancellationToken, tokio::task::JoinHandle<()>) {
     let stop = CancellationToken::new();
     let (journal, store, token) = (journal.clone(), store.clone(), stop.clone());
-    (stop, tokio::spawn(async move { journal.ship(store, token).await }))
+    let sweep = Sweep { wait: Duration::ZERO, is_held: Box::new(|_| false) };
+    (stop, tokio::spawn(async move { journal.ship(store, sweep, token).await }))
 }
 
 async fn admit(journal: &Journal, scene: &Scene) -> SessionId {
-    let facts = SessionFacts { ingress: "client", connector: None, at: NOW };
+    let facts = SessionFacts { ingress: "client", connector: None, generation: 0, at: NOW };
     journal.record(scene.permit(), facts).await.unwrap().permit().session()
 }
 
 fn end(session: SessionId, ended: Ended) -> SessionEnd {
-    SessionEnd { session, ended, bytes_up: 10, bytes_down: 20, at: crate::fixture::later(5) }
+    SessionEnd { session, generation: 0, ended, bytes_up: 10, bytes_down: 20, at: crate::fixture::later(5) }
 }
 
 /// Waits until the store holds this many records of the chain.

@@ -15,3 +15,4 @@ mod objects;
 mod opening;
 mod outages;
 mod owners;
+mod resumes;

@@ -33,7 +33,7 @@ async fn f08_a_database_that_does_not_answer_holds_no_caller_for_long_and_no_ses
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 
     let (journal, _) = Journal::open(&f.dir.path().join("journal"), NodeId::mint(NOW, [1; 10])).unwrap();
-    let facts = SessionFacts { ingress: "client", connector: None, at: NOW };
+    let facts = SessionFacts { ingress: "client", connector: None, generation: 0, at: NOW };
     journal.record(Scene::new(NOW).permit(), facts).await.unwrap();
 
     hold.rollback().await.unwrap();

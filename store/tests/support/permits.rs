@@ -90,6 +90,12 @@ impl Scene {
             .expect("the grant covers everybody")
     }
 
+    /// An allow for a session that lives already, to go on with it: another decision about the same session.
+    pub fn permit_again(&self, session: SessionId) -> Permit {
+        let request = Request { session, ..self.request("db") };
+        decide(&request, &self.snapshot, Staleness::FRESH, self.now).expect("the grant covers everybody")
+    }
+
     /// A fresh denial for something that is not there.
     pub fn deny(&self) -> Deny {
         decide(&self.request("nowhere"), &self.snapshot, Staleness::FRESH, self.now)

@@ -79,15 +79,18 @@ async fn f11_after_a_failed_sync_nobody_is_admitted_and_live_sessions_keep_their
     assert_eq!(journal.record(refused, facts()).await.err(), Some(NotRecorded::Failing));
     assert_eq!(journal.record(scene.permit(), facts()).await.err(), Some(NotRecorded::Failing));
     assert!(!journal.is_healthy());
+    let resumed = journal.resumed(scene.permit_again(live), SessionFacts { generation: 2, ..facts() }).await;
+    assert_eq!(resumed.err(), Some(NotRecorded::Failing));
+    journal.left(left(live));
     journal.ended(end_of(live));
 
     faults.sync_fails.store(false, Ordering::SeqCst);
     eventually(|| journal.is_healthy()).await;
     let admitted = journal.record(scene.permit(), facts()).await.unwrap();
-    assert_eq!(admitted.sequence(), 3);
+    assert_eq!(admitted.sequence(), 4);
     journal.close();
     let found = records(dir.path());
-    assert_eq!(found.len(), 3);
+    assert_eq!(found.len(), 4);
     assert!(!found.iter().any(|record| record.body.contains(&refused_session.to_string())));
     assert_eq!(ends(dir.path()), [(live, Ended::Finished)]);
 }

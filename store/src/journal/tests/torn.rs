@@ -9,8 +9,11 @@ async fn one_segment() -> (tempfile::TempDir, std::path::PathBuf) {
     let (journal, _) = Journal::open(dir.path(), node()).unwrap();
     let scene = Scene::new(NOW);
     for _ in 0..3 {
-        let admitted = journal.record(scene.permit(), facts()).await.unwrap();
-        journal.ended(end_of(admitted.permit().session()));
+        let session = journal.record(scene.permit(), facts()).await.unwrap().permit().session();
+        let again = scene.permit_again(session);
+        journal.resumed(again, SessionFacts { generation: 2, ..facts() }).await.unwrap();
+        journal.left(left(session));
+        journal.ended(end_of(session));
     }
     journal.close();
     let (_, file) = segment::list(dir.path()).unwrap().pop().unwrap();
