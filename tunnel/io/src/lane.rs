@@ -6,7 +6,7 @@ use crate::{
 };
 use bytes::{Buf, Bytes};
 use postern_ids::Ended;
-use postern_tunnel_proto::{LaneId, Read, Reset, ResetClass, WriteError};
+use postern_tunnel_proto::{LaneId, Read, Reset, ResetClass, WriteError, stream::Poll as Filled};
 use std::{
     fmt,
     future::poll_fn,
@@ -19,6 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The most that one call moves; a frame's payload is no longer.
 pub(crate) const CHUNK_MAX: usize = 64 * 1024;
+
+/// Less room than this is waited for: half of what a lane may hold under pressure.
+const ROOM_MIN: usize = 8 * 1024;
 
 /// One flow-controlled two-way channel of a link. `shutdown` closes our direction only; dropping a lane that has not
 /// finished both ways resets it.
@@ -122,6 +125,45 @@ impl Lane {
                 }
                 Err(WriteError::NotWritable) => Poll::Ready(Err(LaneEnd::Done)),
                 Err(WriteError::Gone) => Poll::Ready(Err(gone(state, self.id))),
+            }
+        })
+    }
+
+    /// Sends what `fill` puts together, at most the bytes that it is told, until it has no more, it says that nothing
+    /// follows, or the lane is full; then the task is woken when there is room. True when the lane's direction was
+    /// finished.
+    pub(crate) fn poll_fill(
+        &self,
+        cx: &Context<'_>,
+        mut fill: impl FnMut(&mut Vec<Bytes>, usize) -> Filled,
+    ) -> Result<bool, LaneEnd> {
+        self.shared.act(|state| {
+            let mut out = Vec::new();
+            loop {
+                if let Some(end) = ended(state, self.id) {
+                    return Err(end);
+                }
+                let room = state.machine.writable(self.id);
+                if room < ROOM_MIN {
+                    state.machine.want_write(self.id);
+                    register(state, self.id, cx, Direction::Write);
+                    return Ok(false);
+                }
+                match fill(&mut out, room) {
+                    Filled::Idle => return Ok(false),
+                    Filled::Records => {}
+                    Filled::FinishLane => {
+                        return state
+                            .machine
+                            .finish(self.id)
+                            .map(|()| true)
+                            .map_err(|_| gone(state, self.id));
+                    }
+                }
+                for mut piece in out.drain(..) {
+                    let written = state.machine.write(self.id, &mut piece);
+                    written.map_err(|_| gone(state, self.id))?;
+                }
             }
         })
     }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod backoff;
 mod cut;
 mod dial;
 mod driver;
@@ -22,10 +23,11 @@ mod tests;
 pub mod tls;
 
 pub use accept::{SUBPROTOCOL, UpgradeRefused, accept, upgrade_response};
+pub use backoff::Backoff;
 pub use cut::{Cut, Detach};
 pub use dial::{Challenge, Credentials, Dial, DialError, Proxy, Refused, Stream, connect, dial, tune_socket};
 pub use forward::{ForwardEnd, Forwarded, Side, forward, forward_resumable};
 pub use lane::{Lane, LaneReset};
 pub use link::{Blame, Event, Incoming, IncomingLane, Link, LinkConfig, LinkEnded, OpenError, Opened};
-pub use postern_tunnel_proto::{Budget, Churn, Heartbeat, Limits, Open};
+pub use postern_tunnel_proto::{Budget, Churn, Heartbeat, Limits, Open, inventory};
 pub use splice::splice;

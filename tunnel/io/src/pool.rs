@@ -22,7 +22,12 @@ pub(crate) fn read_with(read: impl FnOnce(&mut BytesMut) -> io::Result<usize>) -
         }
     };
     if length >= COPY_BELOW {
-        return Ok(buffer.freeze());
+        let bytes = buffer.split().freeze();
+        // What is left serves the next reads, as long as they can be large.
+        if buffer.capacity() >= CHUNK_MAX / 2 {
+            SPARE.set(Some(buffer));
+        }
+        return Ok(bytes);
     }
     let bytes = Bytes::copy_from_slice(&buffer);
     buffer.clear();

@@ -28,6 +28,9 @@ pub trait Local: Send + Unpin + 'static {
 
     /// Says that nothing more will be written.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// The stream ended loudly and this is about to be dropped: whoever is there must not take it for an orderly end.
+    fn abort(&mut self) {}
 }
 
 impl Local for TcpStream {
@@ -56,6 +59,11 @@ impl Local for TcpStream {
         // Whoever has gone already has had every byte.
         let is_gone = shut.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected);
         Poll::Ready(if is_gone { Ok(()) } else { shut })
+    }
+
+    fn abort(&mut self) {
+        // A reset instead of an end of stream. It fails on a connection that is gone already.
+        let _ = self.set_zero_linger();
     }
 }
 

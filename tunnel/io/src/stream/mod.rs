@@ -7,6 +7,7 @@
 
 mod arrival;
 mod carry;
+mod engine;
 mod hold;
 mod key;
 mod local;

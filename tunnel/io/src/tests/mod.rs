@@ -5,12 +5,13 @@ mod forwarding;
 mod hostile;
 mod lanes;
 mod silence;
+mod streams;
 
 use crate::{Event, Incoming, IncomingLane, Lane, Link, LinkConfig, Open, Opened, link};
 use bytes::Bytes;
 use postern_tunnel_proto::Side;
 use std::time::Duration;
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, duplex};
 
 /// Far longer than anything here takes.
 const SOON: Duration = Duration::from_secs(10);
@@ -22,7 +23,10 @@ struct End {
 }
 
 impl End {
-    fn new(stream: DuplexStream, side: Side, config: LinkConfig) -> Self {
+    fn new<S>(stream: S, side: Side, config: LinkConfig) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let (link, incoming) = link::start(stream, Bytes::new(), side, config);
         Self { link, incoming }
     }

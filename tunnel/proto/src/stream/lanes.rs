@@ -13,7 +13,7 @@ impl Stream {
             return None;
         }
         self.generation = self.generation.checked_add(1)?;
-        let welcomed = self.instance != [0; 16];
+        let welcomed = self.is_welcomed();
         let mut attach = Attach {
             version_min: VERSION,
             version_max: VERSION,

@@ -15,7 +15,7 @@ mod replay;
 pub use attach::{Attach, PROOF_MESSAGE_LEN, VERSION};
 pub use config::{Config, Event, LaneEnd, Over, Poll};
 pub use lanes::{PROOF_FAILED, SUPERSEDED};
-pub use record::{Intake, RecordError};
+pub use record::{DATA_OVERHEAD, Intake, RecordError};
 
 use crate::io::{Read, WriteError};
 use bytes::Bytes;
@@ -24,6 +24,9 @@ use postern_ids::{Ended, StreamId};
 use record::{Parser, Record};
 use replay::Replay;
 use std::{collections::VecDeque, time::Instant};
+
+/// Bytes that are read ahead of a lane that does not take them.
+const AHEAD_MAX: usize = 64 * 1024;
 
 /// One end of a resumable stream.
 #[derive(Debug)]
@@ -149,6 +152,11 @@ impl Stream {
         self.generation
     }
 
+    /// Whether the connector has welcomed an attempt: the next ones only resume.
+    pub fn is_welcomed(&self) -> bool {
+        self.instance != [0; 16]
+    }
+
     /// Since when no lane has carried the stream.
     pub fn detached_since(&self) -> Option<Instant> {
         self.detached
@@ -183,6 +191,17 @@ impl Stream {
             State::Over(_) => 0,
             State::Detached | State::Attached(_) => self.outbound.room(),
         }
+    }
+
+    /// Bytes that the source should be read for now. None while what was read before is not sent, so that a lane that is
+    /// slow slows the source; a stream without a lane goes on until its buffer is full. None for crumbs of room either.
+    pub fn appetite(&self) -> usize {
+        let ahead = match &self.state {
+            State::Over(_) => return 0,
+            State::Attached(attached) if attached.greeted => self.outbound.unsent(),
+            State::Attached(_) | State::Detached => 0,
+        };
+        if ahead < AHEAD_MAX { self.outbound.worthwhile_room() } else { 0 }
     }
 
     /// The session must not live longer than this.

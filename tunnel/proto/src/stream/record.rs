@@ -10,7 +10,7 @@ const HEADER_LEN: usize = 4;
 const OFFSET_LEN: usize = 8;
 const ACK_LEN: usize = 16;
 /// What a Data record costs beside its bytes.
-pub(super) const DATA_OVERHEAD: usize = HEADER_LEN + OFFSET_LEN;
+pub const DATA_OVERHEAD: usize = HEADER_LEN + OFFSET_LEN;
 const WELCOME_LEN: usize = 30;
 
 const ATTACH: u8 = 0x01;

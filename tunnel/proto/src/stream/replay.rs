@@ -71,6 +71,17 @@ impl Replay {
         if self.finished { 0 } else { cap.saturating_sub(self.cost).saturating_sub(CHUNK_COST) }
     }
 
+    /// Bytes that may be written, if they are at least an eighth of all.
+    pub(super) fn worthwhile_room(&self) -> usize {
+        let room = self.room();
+        if room >= (self.cap >> self.budget.squeeze()) / 8 { room } else { 0 }
+    }
+
+    /// Bytes that were written and not sent on this lane.
+    pub(super) fn unsent(&self) -> usize {
+        usize::try_from(self.end.saturating_sub(self.next)).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn held(&self) -> usize {
         self.cost
     }

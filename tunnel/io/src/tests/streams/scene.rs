@@ -1,0 +1,343 @@
+//! A client, a gateway that knows nothing of streams, and a connector; the links between them die and come again.
+
+use super::{
+    super::{End, SOON},
+    wire::{Silence, Wire, wire},
+    within,
+};
+use crate::{
+    Cut, Detach, Event, ForwardEnd, Forwarded, Incoming, IncomingLane, Lane, Link, LinkConfig, Open,
+    OpenError, forward_resumable,
+    stream::{
+        Arrival, Attempt, Carry, Connect, ConnectError, Held, Pipes, StreamConfig, StreamDone, StreamKey,
+        StreamState, Terms, carry, hold, verify_proof,
+    },
+};
+use bytes::Bytes;
+use postern_ids::{Refusal, StreamId};
+use postern_tunnel_proto::{Heartbeat, Side};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{DuplexStream, ReadHalf, WriteHalf, duplex, split},
+    sync::mpsc,
+    task::JoinHandle,
+};
+
+pub(super) type Pipe = Pipes<ReadHalf<DuplexStream>, WriteHalf<DuplexStream>>;
+
+pub(super) const INSTANCE: [u8; 16] = [9; 16];
+pub(super) const STREAM: StreamId = StreamId::from_bytes([7; 16]);
+/// What a program's pipe holds on its own.
+pub(super) const PIPE: usize = 16 * 1024;
+
+/// Everything that a test may look at or break.
+#[derive(Clone)]
+pub(super) struct Scene(Arc<Parts>);
+
+pub(super) struct Parts {
+    /// The newest link of the client, and of the connector, seen from the gateway's peer.
+    client: Mutex<Option<(Link, Silence)>>,
+    connector: Mutex<Option<(Link, Silence)>>,
+    /// The gateway's end of the connector's link.
+    to_connector: Mutex<Option<Link>>,
+    pub(super) held: Mutex<HashMap<StreamId, Held<Pipe>>>,
+    /// What every attempt of the client began with.
+    pub(super) attempts: Mutex<Vec<Bytes>>,
+    /// What the connector refused, and what the gateway forwarded.
+    pub(super) refused: Mutex<Vec<u16>>,
+    pub(super) forwarded: Mutex<Vec<Forwarded>>,
+    /// Of the newest forward at the gateway.
+    pub(super) cut: Mutex<Cut>,
+    pub(super) detach: Mutex<Detach>,
+    /// What the connector and the client were told of the stream.
+    pub(super) told_connector: Mutex<Vec<StreamState>>,
+    pub(super) told_client: Mutex<Vec<StreamState>>,
+    targets: mpsc::Sender<DuplexStream>,
+    held_done: mpsc::Sender<StreamDone>,
+    setup: Setup,
+}
+
+/// What a scene is made with.
+#[derive(Clone, Default)]
+pub(super) struct Setup {
+    pub(super) config: StreamConfig,
+    /// Of the connector; the client's is like `config`.
+    pub(super) window: Option<Duration>,
+    pub(super) expires_at: Option<Instant>,
+    /// The session's, at the connector.
+    pub(super) cut: Cut,
+    pub(super) heartbeat: Heartbeat,
+}
+
+/// A silence that is soon noticed.
+pub(super) fn short() -> Heartbeat {
+    Heartbeat {
+        ping_after: Duration::from_millis(100),
+        dead_after: Duration::from_millis(400),
+        ..Heartbeat::default()
+    }
+}
+
+/// The two programs of a stream, and how it ends at each end.
+pub(super) struct Stream {
+    pub(super) program: DuplexStream,
+    pub(super) cut: Cut,
+    pub(super) carrying: JoinHandle<StreamDone>,
+    targets: mpsc::Receiver<DuplexStream>,
+    held_done: mpsc::Receiver<StreamDone>,
+}
+
+impl Stream {
+    /// The target's end of the connection that the connector dialed.
+    pub(super) async fn target(&mut self) -> DuplexStream {
+        within(self.targets.recv()).await.unwrap()
+    }
+
+    /// Whether the connector dialed once more.
+    pub(super) fn has_another_target(&mut self) -> bool {
+        self.targets.try_recv().is_ok()
+    }
+
+    /// How the stream ended at the client and at the connector.
+    pub(super) async fn ends(&mut self) -> (StreamDone, StreamDone) {
+        let ends = async { ((&mut self.carrying).await.unwrap(), self.held_done.recv().await.unwrap()) };
+        within(ends).await
+    }
+}
+
+impl Scene {
+    /// Everybody is connected, and the client carries one stream.
+    pub(super) fn start(config: StreamConfig) -> (Self, Stream) {
+        Self::start_with(Setup { config, ..Setup::default() })
+    }
+
+    pub(super) fn start_with(setup: Setup) -> (Self, Stream) {
+        let (targets, target) = mpsc::channel(16);
+        let (held_done, done) = mpsc::channel(16);
+        let config = setup.config.clone();
+        let scene = Self(Arc::new(Parts {
+            client: Mutex::default(),
+            connector: Mutex::default(),
+            to_connector: Mutex::default(),
+            held: Mutex::default(),
+            attempts: Mutex::default(),
+            refused: Mutex::default(),
+            forwarded: Mutex::default(),
+            cut: Mutex::default(),
+            detach: Mutex::default(),
+            told_connector: Mutex::default(),
+            told_client: Mutex::default(),
+            targets,
+            held_done,
+            setup,
+        }));
+        scene.connect_connector();
+        scene.connect_client();
+        let (program, near) = duplex(PIPE);
+        let cut = Cut::new();
+        let carrying = tokio::spawn(carry(
+            Carry {
+                local: pipe(near),
+                id: STREAM,
+                key: StreamKey::generate().unwrap(),
+                config,
+                cut: cut.clone(),
+            },
+            Client(scene.clone()),
+        ));
+        (scene, Stream { program, cut, carrying, targets: target, held_done: done })
+    }
+
+    pub(super) fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    /// The client's link is made anew; the one before stays as it is.
+    pub(super) fn connect_client(&self) {
+        let (near, far, silence) = wire();
+        let client = self.end(near, Side::Dialer);
+        let gateway = self.end(far, Side::Acceptor);
+        *self.0.client.lock().unwrap() = Some((client.link, silence));
+        tokio::spawn(self.clone().serve_client(gateway.incoming));
+    }
+
+    pub(super) fn connect_connector(&self) {
+        let (near, far, silence) = wire();
+        let connector = self.end(near, Side::Dialer);
+        let gateway = self.end(far, Side::Acceptor);
+        *self.0.connector.lock().unwrap() = Some((connector.link, silence));
+        *self.0.to_connector.lock().unwrap() = Some(gateway.link);
+        tokio::spawn(self.clone().serve_connector(connector.incoming));
+    }
+
+    fn end(&self, wire: Wire, side: Side) -> End {
+        let heartbeat = self.0.setup.heartbeat;
+        End::new(wire, side, LinkConfig { churn: None, heartbeat, ..LinkConfig::default() })
+    }
+
+    /// Waits for what other tasks bring about.
+    pub(super) async fn until(&self, is_so: impl Fn(&Parts) -> bool) {
+        within(async {
+            while !is_so(&self.0) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+
+    /// The link dies loudly; the client has no other until it is connected again.
+    pub(super) fn kill_client_link(&self) {
+        if let Some((link, _)) = self.0.client.lock().unwrap().take() {
+            link.close(1001, "killed");
+        }
+    }
+
+    pub(super) fn kill_connector_link(&self) {
+        if let Some((link, _)) = self.0.connector.lock().unwrap().take() {
+            link.close(1001, "killed");
+        }
+    }
+
+    /// The client's link falls silent, and nobody is told.
+    pub(super) fn silence_client_link(&self) {
+        if let Some((_, silence)) = &*self.0.client.lock().unwrap() {
+            silence.fall();
+        }
+    }
+
+    /// The client gives its link up and dials another one; to the gateway the old one still lives.
+    pub(super) fn abandon_client_link(&self) {
+        let abandoned = self.0.client.lock().unwrap().take();
+        self.connect_client();
+        if let Some((link, silence)) = abandoned {
+            silence.fall();
+            link.close(1001, "abandoned");
+        }
+    }
+
+    /// Opens a lane with these early data on the client's link, as somebody who recorded or forged them would.
+    pub(super) async fn open(&self, early: Bytes) -> Result<Lane, OpenError> {
+        let link = self.0.client.lock().unwrap().as_ref().map(|(link, _)| link.clone()).unwrap();
+        within(link.open(Open { early, ..Open::default() })).await.map(|opened| opened.lane)
+    }
+
+    pub(super) fn held(&self) -> Held<Pipe> {
+        self.0.held.lock().unwrap().get(&STREAM).cloned().unwrap()
+    }
+
+    async fn serve_client(self, mut incoming: Incoming) {
+        while let Some(event) = incoming.next().await {
+            if let Event::Open(lane) = event {
+                tokio::spawn(self.clone().pass_on(lane));
+            }
+        }
+    }
+
+    /// The gateway: opens the same lane to the connector, and answers as it did.
+    async fn pass_on(self, mut client: IncomingLane) {
+        let early = std::mem::take(&mut client.early);
+        let Some(link) = self.0.to_connector.lock().unwrap().clone() else {
+            return client.refuse(Refusal::NoConnector.code(), b"");
+        };
+        let opened = match tokio::time::timeout(SOON, link.open(Open { early, ..Open::default() })).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(OpenError::Refused { code, .. })) => return client.refuse(code, b""),
+            Ok(Err(OpenError::LinkLost | OpenError::Limit)) | Err(_) => {
+                return client.refuse(Refusal::LinkLost.code(), b"");
+            }
+        };
+        let (cut, detach) = (Cut::new(), Detach::new());
+        *self.0.cut.lock().unwrap() = cut.clone();
+        *self.0.detach.lock().unwrap() = detach.clone();
+        let forwarded = forward_resumable(client.accept(Bytes::new()), opened.lane, cut, detach).await;
+        self.0.forwarded.lock().unwrap().push(forwarded);
+    }
+
+    /// How the newest forward that is over ended.
+    pub(super) fn forward_ends(&self) -> Vec<ForwardEnd> {
+        self.0.forwarded.lock().unwrap().iter().map(|forwarded| forwarded.end).collect()
+    }
+
+    async fn serve_connector(self, mut incoming: Incoming) {
+        while let Some(event) = incoming.next().await {
+            if let Event::Open(lane) = event {
+                self.serve_lane(lane);
+            }
+        }
+    }
+
+    fn serve_lane(&self, lane: IncomingLane) {
+        let arrival = match Arrival::read(lane) {
+            Ok(arrival) => arrival,
+            Err(lane) => return lane.refuse(4400, b"no attach"),
+        };
+        if !verify_proof(&arrival.attach) {
+            self.0.refused.lock().unwrap().push(4411);
+            return arrival.lane.refuse(4411, b"");
+        }
+        let known = self.0.held.lock().unwrap().get(&arrival.attach.stream).cloned();
+        let taken = match known {
+            Some(held) if held.key() != arrival.attach.key => return arrival.lane.refuse(4411, b""),
+            Some(held) => held.attach(arrival),
+            None => self.hold(arrival),
+        };
+        if let Err(rejected) = taken {
+            self.0.refused.lock().unwrap().push(rejected.code);
+            rejected.lane.refuse(rejected.code, b"");
+        }
+    }
+
+    fn hold(&self, arrival: Arrival) -> Result<(), crate::stream::Rejected> {
+        let Setup { mut config, window, expires_at, cut, .. } = self.0.setup.clone();
+        config.window = window.unwrap_or(config.window);
+        let told = self.clone();
+        let on_change = Arc::new(move |_, state| told.0.told_connector.lock().unwrap().push(state));
+        let (target, near) = duplex(PIPE);
+        let terms = Terms { instance: INSTANCE, config, expires_at, cut, on_change };
+        let (held, running) = hold(arrival, pipe(near), terms)?;
+        self.0.held.lock().unwrap().insert(held.id(), held);
+        self.0.targets.try_send(target).unwrap();
+        let done = self.0.held_done.clone();
+        tokio::spawn(async move { done.try_send(running.await) });
+        Ok(())
+    }
+}
+
+pub(super) fn pipe(stream: DuplexStream) -> Pipe {
+    let (read, write) = split(stream);
+    Pipes::new(read, write)
+}
+
+/// The client: its newest link, whatever it is.
+struct Client(Scene);
+
+impl Connect for Client {
+    async fn connect(&mut self, attempt: Attempt) -> Result<Lane, ConnectError> {
+        let again = ConnectError::Retry(Duration::ZERO);
+        self.0.0.attempts.lock().unwrap().push(attempt.early.clone());
+        let link = self.0.0.client.lock().unwrap().as_ref().map(|(link, _)| link.clone()).ok_or(again)?;
+        match link.open(Open { early: attempt.early, ..Open::default() }).await {
+            Ok(opened) => Ok(opened.lane),
+            Err(OpenError::Refused { code, .. }) if is_final(code) => Err(ConnectError::Final(code)),
+            Err(OpenError::Refused { .. } | OpenError::LinkLost | OpenError::Limit) => {
+                // Somebody dials again.
+                if self.0.0.client.lock().unwrap().as_ref().is_some_and(|(link, _)| link.is_closed()) {
+                    self.0.connect_client();
+                }
+                Err(again)
+            }
+        }
+    }
+
+    fn changed(&mut self, state: StreamState) {
+        self.0.0.told_client.lock().unwrap().push(state);
+    }
+}
+
+fn is_final(code: u16) -> bool {
+    ![4409, Refusal::LinkLost.code(), Refusal::NoConnector.code(), Refusal::Draining.code()].contains(&code)
+}

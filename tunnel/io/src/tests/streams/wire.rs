@@ -1,0 +1,68 @@
+//! A connection that can go silent: it takes bytes and loses them, gives none, and never ends.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+
+/// One end of the connection.
+pub(super) struct Wire {
+    stream: DuplexStream,
+    is_silent: Arc<AtomicBool>,
+}
+
+/// Makes both ends of one connection silent.
+#[derive(Clone, Default)]
+pub(super) struct Silence(Arc<AtomicBool>);
+
+impl Silence {
+    pub(super) fn fall(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+pub(super) fn wire() -> (Wire, Wire, Silence) {
+    let (near, far) = duplex(64 * 1024);
+    let silence = Silence::default();
+    let end = |stream| Wire { stream, is_silent: silence.0.clone() };
+    (end(near), end(far), silence.clone())
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_silent.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.stream).poll_read(cx, out)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.is_silent.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_silent.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
