@@ -68,6 +68,6 @@ pub struct SessionView {
 pub struct EndSessionReply {
     /// The session.
     pub session: SessionId,
-    /// Whether it lived until now.
+    /// Whether it lived until now, on whichever gateway. One that lived elsewhere is cut there within a second.
     pub was_live: bool,
 }

@@ -10,7 +10,7 @@ use crate::{
     rules::Rule,
     snapshot::Snapshot,
 };
-use postern_ids::Timestamp;
+use postern_ids::{Ended, Timestamp};
 use std::{sync::Arc, time::Duration};
 
 /// Whether a session is to begin or is alive: an outage treats the two differently.
@@ -106,13 +106,19 @@ pub(crate) fn judge_with(
     })
 }
 
-/// Whether the principal may ask at all, and when its credential or the session's longest life ends.
+/// Whether the principal may ask at all and the session was not ended, and when the credential or the session's longest
+/// life ends.
 pub(crate) fn standing(
     request: &Request,
     snapshot: &Snapshot,
     now: Timestamp,
 ) -> Result<Timestamp, DenyReason> {
     let expires_at = credential_standing(request.principal.id, &request.credential, snapshot, now)?;
+    match snapshot.ended_session(request.session) {
+        None => {}
+        Some(Ended::EndedByPrincipal) => return Err(DenyReason::EndedByPrincipal),
+        Some(_) => return Err(DenyReason::EndedByAdmin),
+    }
     let longest = snapshot.settings().session_max_s;
     let too_old = longest.map(|longest| request.started_at.plus(Duration::from_secs(longest.into())));
     match too_old {

@@ -31,6 +31,10 @@ pub enum DenyReason {
     CredentialMissing,
     /// The session reached the longest life that the settings allow.
     SessionTooOld,
+    /// An administrator ended this session.
+    EndedByAdmin,
+    /// Whoever it belongs to ended this session.
+    EndedByPrincipal,
     /// The snapshot is staler than the rules that would permit this allow.
     PolicyStale,
     /// The principal is being read again; asking once more answers.
@@ -54,6 +58,8 @@ impl DenyReason {
         Self::CredentialExpired,
         Self::CredentialMissing,
         Self::SessionTooOld,
+        Self::EndedByAdmin,
+        Self::EndedByPrincipal,
         Self::PolicyStale,
         Self::PrincipalChanged,
         Self::ConnectorRevoked,
@@ -74,6 +80,8 @@ impl DenyReason {
             Self::CredentialExpired => "credential_expired",
             Self::CredentialMissing => "credential_missing",
             Self::SessionTooOld => "session_too_old",
+            Self::EndedByAdmin => "ended_by_admin",
+            Self::EndedByPrincipal => "ended_by_principal",
             Self::PolicyStale => "policy_stale",
             Self::PrincipalChanged => "principal_changed",
             Self::ConnectorRevoked => "connector_revoked",
@@ -95,6 +103,7 @@ impl DenyReason {
             Self::CredentialEnded | Self::CredentialExpired | Self::CredentialMissing => {
                 Refusal::Unauthenticated
             }
+            Self::EndedByAdmin | Self::EndedByPrincipal => Refusal::Revoked,
             Self::PolicyStale | Self::PrincipalChanged => Refusal::PolicyStale,
             Self::ConnectorRevoked => Refusal::NoConnector,
         }
@@ -113,6 +122,8 @@ impl DenyReason {
             | Self::ConnectorRevoked => Ended::Revoked,
             Self::GrantExpired | Self::CredentialExpired | Self::SessionTooOld => Ended::Expired,
             Self::PrincipalDisabled => Ended::UserDisabled,
+            Self::EndedByAdmin => Ended::EndedByAdmin,
+            Self::EndedByPrincipal => Ended::EndedByPrincipal,
             Self::CredentialEnded | Self::CredentialMissing => Ended::SignedOut,
             Self::PolicyStale => Ended::PolicyStale,
         }
@@ -133,6 +144,8 @@ impl DenyReason {
             Self::CredentialExpired => "your sign-in has expired",
             Self::CredentialMissing => "you are not signed in",
             Self::SessionTooOld => "the session reached its longest allowed life",
+            Self::EndedByAdmin => "an administrator ended this session",
+            Self::EndedByPrincipal => "you ended this session",
             Self::PolicyStale => "the policy store could not be reached for too long",
             Self::PrincipalChanged => "your account has just changed, please try again",
             Self::ConnectorRevoked => "the connector that carried this was revoked",

@@ -11,7 +11,7 @@ use crate::{
     rules::Compiled,
     source::{Revoked, SnapshotSource},
 };
-use postern_ids::{ConnectorId, GroupId, Name, ResourceId, SignInId, SiteId, TokenId, UserId};
+use postern_ids::{ConnectorId, Ended, GroupId, Name, ResourceId, SessionId, SignInId, SiteId, TokenId, UserId};
 use std::{sync::Arc, time::Duration};
 
 /// A compiled reading of the store at one revision.
@@ -46,6 +46,7 @@ impl Snapshot {
         revoked.disabled_service_accounts.extend(&more.disabled_service_accounts);
         revoked.ended_sign_ins.extend(&more.ended_sign_ins);
         revoked.revoked_tokens.extend(&more.revoked_tokens);
+        revoked.ended_sessions.extend(&more.ended_sessions);
         Self {
             revision: self.revision,
             compiled: self.compiled.clone(),
@@ -165,6 +166,11 @@ impl Snapshot {
     /// Whether this token was revoked.
     pub fn is_revoked(&self, token: TokenId) -> bool {
         self.revoked.revoked_tokens.contains(&token)
+    }
+
+    /// How a person ended this session, if one did.
+    pub fn ended_session(&self, session: SessionId) -> Option<Ended> {
+        self.revoked.ended_sessions.get(&session).copied()
     }
 
     pub(crate) fn disables(&self, principal: PrincipalId) -> bool {

@@ -2,8 +2,11 @@
 //! one part neither copies nor recompiles the others.
 
 use crate::model::{Connector, Grant, Group, PolicyText, Resource, Settings, Site, Threshold, Window};
-use postern_ids::{ServiceAccountId, SignInId, TokenId, UserId};
-use std::{collections::HashSet, sync::Arc};
+use postern_ids::{Ended, ServiceAccountId, SessionId, SignInId, TokenId, UserId};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// Everything a [`crate::Snapshot`] is built from.
 #[derive(Debug, Clone, Default)]
@@ -57,4 +60,6 @@ pub struct Revoked {
     pub ended_sign_ins: HashSet<SignInId>,
     /// Tokens that were revoked and could still be in use.
     pub revoked_tokens: HashSet<TokenId>,
+    /// Sessions that a person ended and that could still live somewhere, or come back there.
+    pub ended_sessions: HashMap<SessionId, Ended>,
 }

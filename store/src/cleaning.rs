@@ -4,6 +4,7 @@ use crate::{
     Store, StoreError,
     change::{column, count},
     db::{execute, fetch_optional},
+    records::forget_ended_sessions,
 };
 use postern_ids::Timestamp;
 use std::time::Duration;
@@ -38,6 +39,7 @@ impl Store {
             "DELETE FROM sign_ins WHERE expires_at <= $1",
             now.minus(SIGN_INS_FOR).as_micros()
         )?;
+        forget_ended_sessions(&mut tx, now).await?;
         let row: Option<(i64,)> =
             fetch_optional!(&mut tx, (i64,), "SELECT revision FROM meta WHERE one = 1")?;
         let (revision,) = row.ok_or_else(|| StoreError::corrupt("meta", "no row"))?;

@@ -51,6 +51,8 @@ kinds! {
     Settings = "settings";
     /// A sign-in that ended.
     SignIn = "sign_in";
+    /// A session that a person ended.
+    Session = "session";
     /// A signing key.
     SigningKey = "signing_key";
 }

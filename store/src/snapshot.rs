@@ -5,14 +5,17 @@ use crate::{
     change::{STORE_CHAIN, count},
     db::{Tx, fetch_all, fetch_optional},
     objects::{Object, select_all, settings},
+    records::ended_sessions,
 };
 use postern_ids::Timestamp;
 use postern_policy::{Places, Revoked, Rules, SnapshotSource};
 use std::{collections::HashSet, hash::Hash, str::FromStr, sync::Arc, time::Duration};
 
-/// How long an ended sign-in or a revoked token stays listed: far beyond the life of an access token (15 min) and the
+/// How long an ended sign-in stays listed: beyond the life of a sign-in (12 h), and so of everything that rests on it, and the
 /// longest staleness that a gateway may work with.
-const LISTED_FOR: Duration = Duration::from_secs(24 * 3600);
+const SIGN_INS_LISTED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// How long a revoked token stays listed: beyond the life of a ticket (7 d) that could bring back a session which rests on it.
+const TOKENS_LISTED_FOR: Duration = Duration::from_secs(8 * 24 * 3600);
 
 /// Where the parts stood when they were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -134,7 +137,6 @@ async fn places(tx: &mut Tx) -> Result<Places, StoreError> {
 }
 
 async fn revoked(tx: &mut Tx, now: Timestamp) -> Result<Revoked, StoreError> {
-    let since = now.minus(LISTED_FOR).as_micros();
     Ok(Revoked {
         disabled_users: ids(&fetch_all!(tx, (String,), "SELECT id FROM users WHERE disabled")?, "users")?,
         disabled_service_accounts: ids(
@@ -142,13 +144,24 @@ async fn revoked(tx: &mut Tx, now: Timestamp) -> Result<Revoked, StoreError> {
             "service_accounts",
         )?,
         ended_sign_ins: ids(
-            &fetch_all!(tx, (String,), "SELECT id FROM sign_ins WHERE ended_at > $1", since)?,
+            &fetch_all!(
+                tx,
+                (String,),
+                "SELECT id FROM sign_ins WHERE ended_at > $1",
+                now.minus(SIGN_INS_LISTED_FOR).as_micros()
+            )?,
             "sign_ins",
         )?,
         revoked_tokens: ids(
-            &fetch_all!(tx, (String,), "SELECT id FROM service_tokens WHERE revoked_at > $1", since)?,
+            &fetch_all!(
+                tx,
+                (String,),
+                "SELECT id FROM service_tokens WHERE revoked_at > $1",
+                now.minus(TOKENS_LISTED_FOR).as_micros()
+            )?,
             "service_tokens",
         )?,
+        ended_sessions: ended_sessions(tx, now).await?,
     })
 }
 

@@ -64,6 +64,8 @@ pub(crate) struct Limits {
     pub(crate) bootstrap: PerMinute,
     /// Each makes a row that lives for ten minutes.
     pub(crate) device_authorization: PerMinute,
+    /// Each moves the policy revision.
+    pub(crate) end_session: PerMinute,
     /// A laptop full of parallel commands refreshes far less often.
     pub(crate) token: PerMinute,
 }
@@ -87,6 +89,7 @@ impl WebState {
             enroll: PerMinute::new(5),
             bootstrap: PerMinute::new(5),
             device_authorization: PerMinute::new(20),
+            end_session: PerMinute::new(120),
             token: PerMinute::new(300),
         };
         let wrong_codes = Throttle::new(WRONG_CODES);

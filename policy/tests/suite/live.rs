@@ -13,12 +13,26 @@ use std::sync::Arc;
 #[test]
 fn each_change_that_ends_a_right_cuts_with_its_own_word() {
     type Change = fn(&mut World);
-    let changes: [(&str, Change, Ended); 9] = [
+    let changes: [(&str, Change, Ended); 11] = [
         ("grant deleted", |w| w.rules.grants.clear(), Ended::Revoked),
         ("forbid added", |w| *w = w.clone().policy("forbid (principal, action, resource);"), Ended::Revoked),
         ("resource removed", |w| w.places.resources.clear(), Ended::Revoked),
         ("user disabled", |w| w.revoked.disabled_users.extend([ANN]), Ended::UserDisabled),
         ("sign-in ended", |w| w.revoked.ended_sign_ins.extend([SIGN_IN]), Ended::SignedOut),
+        (
+            "session ended by an administrator",
+            |w| {
+                w.revoked.ended_sessions.insert(asks(&ann()).session, Ended::EndedByAdmin);
+            },
+            Ended::EndedByAdmin,
+        ),
+        (
+            "session ended by its owner",
+            |w| {
+                w.revoked.ended_sessions.insert(asks(&ann()).session, Ended::EndedByPrincipal);
+            },
+            Ended::EndedByPrincipal,
+        ),
         ("grant expired", |w| w.rules.grants[0].expires_at = Some(NOW), Ended::Expired),
         ("group moved", |w| w.places.groups.retain(|g| g.id != DEVS), Ended::Revoked),
         ("label changed", |w| Arc::make_mut(&mut w.places.resources[0]).labels.clear(), Ended::Revoked),
@@ -200,6 +214,26 @@ fn who_left_is_not_cut_and_who_was_cut_cannot_leave() {
     assert_eq!(cuts(&table, &next), [(session(2), Ended::Revoked)]);
     assert_eq!(table.leave(session(2)), None);
     assert_eq!(table.next_boundary(Staleness::FRESH, NOW), None, "no timer is left behind");
+}
+
+#[test]
+fn t07_a_session_that_was_ended_is_cut_alone_and_cannot_be_decided_again() {
+    let mut world = world().grant(grant(1));
+    let snapshot = world.build();
+    let table = Table::default();
+    enter(&table, &snapshot, &nth(1, &ann()));
+    enter(&table, &snapshot, &nth(2, &ann()));
+    world.revision = 2;
+    world.revoked.ended_sessions.insert(session(1), Ended::EndedByAdmin);
+    let next = Arc::new(snapshot.next(world.source()).unwrap());
+    assert_eq!(cuts(&table, &next), [(session(1), Ended::EndedByAdmin)]);
+    assert_eq!(table.len(), 1);
+    let denied = decide(&nth(1, &ann()), &next, Staleness::FRESH, NOW).unwrap_err();
+    assert_eq!(denied.reason().as_refusal(), postern_ids::Refusal::Revoked);
+    assert!(decide(&nth(3, &ann()), &next, Staleness::FRESH, NOW).is_ok(), "a new session is another one");
+    // A snapshot that is refused brings it in all the same.
+    let safer = snapshot.with_revocations(&world.revoked);
+    assert!(decide(&nth(1, &ann()), &safer, Staleness::FRESH, NOW).is_err());
 }
 
 #[test]

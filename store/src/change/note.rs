@@ -53,7 +53,9 @@ impl Parts {
         match kind {
             Kind::Grant | Kind::Policy | Kind::Window | Kind::Threshold | Kind::Settings => self.rules = true,
             Kind::Site | Kind::Connector | Kind::Resource | Kind::Group => self.places = true,
-            Kind::User | Kind::ServiceAccount | Kind::ServiceToken | Kind::SignIn => self.revoked = true,
+            Kind::User | Kind::ServiceAccount | Kind::ServiceToken | Kind::SignIn | Kind::Session => {
+                self.revoked = true;
+            }
             Kind::EnrolmentToken | Kind::SigningKey => {}
         }
     }

@@ -51,6 +51,7 @@ impl Change {
             | Kind::Threshold
             | Kind::Settings
             | Kind::SignIn
+            | Kind::Session
             | Kind::SigningKey => {}
         }
         Ok(())

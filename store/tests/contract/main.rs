@@ -9,6 +9,7 @@ mod permits;
 
 mod changes;
 mod credentials;
+mod ended_sessions;
 mod feeds;
 mod journals;
 mod objects;

@@ -131,25 +131,53 @@ pub(super) async fn end(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<EndSessionReply>, Failure> {
-    let not_found = || Failure::not_found("session");
-    let session: SessionId = id.parse().map_err(|_| not_found())?;
-    let live = state.config().live.list(&Filter::Session(session));
-    let Some(live) = live.first() else {
-        // It may have ended, or not be recorded in the store yet: then it is not known here either.
-        visible(&state, &caller, &id, AdminAction::EndSession).await?;
+    let Some((session, ended)) = may_end(&state, &caller, &id).await? else {
+        let session = id.parse().map_err(|_| Failure::not_found("session"))?;
         return Ok(Json(EndSessionReply { session, was_live: false }));
     };
-    let ended = if live.principal.id == caller.principal.id {
-        Ended::EndedByPrincipal
-    } else if caller.could(&state, AdminAction::EndSession) {
-        Ended::EndedByAdmin
-    } else {
-        tracing::info!(principal.id = %caller.principal.id, session.id = %session, reason = "ownership", "authz.denied");
-        return Err(not_found());
-    };
-    let was_live = state.config().live.end(session, ended);
+    let now = state.now();
+    state.limits().end_session.admit(caller.address, now).map_err(|after| {
+        let next = "wait a minute, or disable the user to end all sessions at once";
+        Failure::new(ProblemCode::RateLimited, "too many sessions are ended from this address", next)
+            .retry_after(after)
+    })?;
+    // Cut first what lives here; the change reaches every gateway that carries it, or could be asked to go on with it.
+    let was_here = state.config().live.end(session, ended);
     tracing::info!(principal.id = %caller.principal.id, session.id = %session, "admin.change: a session was ended");
-    Ok(Json(EndSessionReply { session, was_live }))
+    let told = state.store().end_session(session, ended, &caller.actor(), now).await;
+    told.map_err(|error| not_told(error.into(), was_here))?;
+    Ok(Json(EndSessionReply { session, was_live: true }))
+}
+
+/// The session with this id and how it ends by this caller, if it lives; otherwise exactly what an unknown id gets.
+async fn may_end(state: &WebState, caller: &Caller, id: &str) -> Result<Option<(SessionId, Ended)>, Failure> {
+    let session: SessionId = id.parse().map_err(|_| Failure::not_found("session"))?;
+    let own = caller.principal.id;
+    let is_own = match state.config().live.list(&Filter::Session(session)).first() {
+        Some(live) if live.principal.id == own => true,
+        Some(_) if caller.could(state, AdminAction::EndSession) => false,
+        // It lives on another gateway, has ended, or is not recorded in the store yet.
+        Some(_) | None => {
+            let entry = visible(state, caller, id, AdminAction::EndSession).await?;
+            if entry.ended.is_some() {
+                return Ok(None);
+            }
+            entry.principal == own.to_string()
+        }
+    };
+    Ok(Some((session, if is_own { Ended::EndedByPrincipal } else { Ended::EndedByAdmin })))
+}
+
+/// The order did not reach the store. What lived here is over all the same.
+fn not_told(failure: Failure, was_here: bool) -> Failure {
+    if !was_here {
+        return failure;
+    }
+    Failure::new(
+        ProblemCode::Unavailable,
+        "the session was cut, but the other gateways could not be told",
+        "try again in a moment, so that it cannot be resumed elsewhere",
+    )
 }
 
 async fn view(

@@ -12,3 +12,4 @@ mod gate;
 mod oauth;
 mod owners;
 mod pages;
+mod sessions;
