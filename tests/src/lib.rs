@@ -5,10 +5,13 @@
 #![forbid(unsafe_code)]
 
 pub mod chance;
+pub mod chaos;
 pub mod client;
 mod connector;
 pub mod curl;
+pub mod fake_clock;
 mod fault_proxy;
+pub mod fleet;
 mod gateway;
 mod namespace;
 pub mod pages;
@@ -27,6 +30,7 @@ pub use chance::Chance;
 pub use client::{Client, Ran};
 pub use connector::Connector;
 pub use fault_proxy::{FaultProxy, Path as FaultPath, Side, Way};
+pub use fleet::{Fleet, Plan};
 pub use gateway::{Gateway, GatewayOptions};
 pub use namespace::{Namespace, Packets};
 pub use postgres::Postgres;

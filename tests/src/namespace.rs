@@ -74,17 +74,24 @@ impl Namespace {
 
     /// Drops packets without a word: all of a kind.
     pub fn drop_all(&self, packets: Packets) -> Result<()> {
-        self.filter(packets, "drop")
+        self.filter(packets, ["drop", "drop"])
+    }
+
+    /// Drops the packets from and to one TCP port of this machine.
+    pub fn drop_port(&self, port: u16, packets: Packets) -> Result<()> {
+        let (sent, received) = (format!("tcp dport {port} drop"), format!("tcp sport {port} drop"));
+        self.filter(packets, [&sent, &received])
     }
 
     /// Drops so many of a hundred packets, by chance.
     pub fn lose(&self, packets: Packets, percent: u8) -> Result<()> {
-        self.filter(packets, &format!("numgen random mod 100 < {percent} drop"))
+        let rule = format!("numgen random mod 100 < {percent} drop");
+        self.filter(packets, [&rule, &rule])
     }
 
     /// Lets every packet pass.
     pub fn heal(&self) -> Result<()> {
-        self.filter(Packets::All, "accept")
+        self.filter(Packets::All, ["accept", "accept"])
     }
 
     /// Resets every TCP connection of the namespace that exists.
@@ -106,10 +113,10 @@ impl Namespace {
         self.ip_inside(&["addr", "add", &format!("{to}/29"), "dev", "cable"])
     }
 
-    fn filter(&self, packets: Packets, rule: &str) -> Result<()> {
-        let rule_if = |wanted: bool| if wanted { rule } else { "accept" };
-        let sent = rule_if(packets != Packets::Received);
-        let received = rule_if(packets != Packets::Sent);
+    /// Puts one rule on each way, or none on a way that is not meant.
+    fn filter(&self, packets: Packets, [sent, received]: [&str; 2]) -> Result<()> {
+        let sent = if packets == Packets::Received { "accept" } else { sent };
+        let received = if packets == Packets::Sent { "accept" } else { received };
         // The loopback inside stays whole: it is no part of the way.
         let table = format!(
             "table inet faults\ndelete table inet faults\ntable inet faults {{\n\

@@ -74,12 +74,7 @@ impl World {
 
     /// Lets engineers in again, for so long.
     pub fn grant_until(&self, limit: Duration) -> Result<()> {
-        let end = format!("+{} seconds", limit.as_secs());
-        let output = tools::command("date")?.args(["-u", "-d", &end, "+%Y-%m-%dT%H:%M:%SZ"]).output()?;
-        let end = String::from_utf8(output.stdout)?;
-        let document = format!("{}expires_at: {}\n", grant(), end.trim());
-        self.owner.apply(&document)?.expect(0)?;
-        Ok(())
+        grant_engineers_for(&self.owner, limit)
     }
 
     /// Lets engineers in again.
@@ -106,9 +101,24 @@ impl World {
 
     /// Takes away what lets engineers in.
     pub fn revoke_engineers(&self) -> Result<()> {
-        self.owner.apply("kind: absent\nobject: grant\nname: engineers-reach-office\n")?.expect(0)?;
-        Ok(())
+        revoke_engineers(&self.owner)
     }
+}
+
+/// Lets engineers in, for so long.
+pub fn grant_engineers_for(owner: &Client, limit: Duration) -> Result<()> {
+    let end = format!("+{} seconds", limit.as_secs());
+    let output = tools::command("date")?.args(["-u", "-d", &end, "+%Y-%m-%dT%H:%M:%SZ"]).output()?;
+    let end = String::from_utf8(output.stdout)?;
+    let document = format!("{}expires_at: {}\n", grant(), end.trim());
+    owner.apply(&document)?.expect(0)?;
+    Ok(())
+}
+
+/// Takes away what lets engineers in.
+pub fn revoke_engineers(owner: &Client) -> Result<()> {
+    owner.apply("kind: absent\nobject: grant\nname: engineers-reach-office\n")?.expect(0)?;
+    Ok(())
 }
 
 /// Registers a connector for the site `office`.

@@ -4,6 +4,7 @@
 mod architecture;
 mod bench;
 mod build;
+mod chaos;
 mod check;
 mod demo;
 mod documents;
@@ -33,6 +34,8 @@ enum Command {
     Test(check::Options),
     /// Measures the data plane beside its floor: throughput, latency, memory, new sessions.
     Bench(bench::Options),
+    /// Kills gateways at random moments while people copy and type, and counts what it cost.
+    Chaos(chaos::Options),
     /// Checks the crate table, the import cycles and the supply chain only; needs no build.
     Architecture,
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => check::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Chaos(options) => chaos::run(&options),
         Command::Architecture => check::structure_only(),
     };
     match result {

@@ -31,7 +31,7 @@ pub enum Side {
     Far,
 }
 
-/// A proxy on a loopback port.
+/// A proxy on a port of this machine.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
@@ -63,14 +63,14 @@ struct Orders {
 impl FaultProxy {
     /// Leads to an address, without faults; `seed` decides jitter and loss.
     pub fn start(leads_to: SocketAddr, seed: u64) -> Result<Self> {
-        let proxy = Self::unconnected(seed)?;
+        let proxy = Self::unconnected(Ipv4Addr::LOCALHOST, seed)?;
         proxy.lead_to(leads_to);
         Ok(proxy)
     }
 
-    /// Leads nowhere until it is told: connections are reset as they come.
-    pub fn unconnected(seed: u64) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    /// Listens on an address of this machine and leads nowhere until it is told: connections are reset as they come.
+    pub fn unconnected(address: Ipv4Addr, seed: u64) -> Result<Self> {
+        let listener = TcpListener::bind((address, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             orders: Mutex::default(),

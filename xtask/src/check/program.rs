@@ -27,7 +27,7 @@ pub(crate) fn run(program: &TestProgram, setting: &Setting) -> Result<Count> {
     let log = log_path(program, setting)?;
     let status = execute(program, setting, &log)?;
     let text = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
-    let mut count = counted(&text);
+    let mut count = Count { note: left_out(&text), ..counted(&text) };
     let good = status.is_some_and(|status| status.success());
     if !good {
         count.failed = count.failed.max(1);
@@ -84,6 +84,13 @@ pub(crate) fn counted(text: &str) -> Count {
     count
 }
 
+/// What the tests say that this machine cannot do: the lines `skipped: …`.
+fn left_out(text: &str) -> String {
+    let reasons: Vec<&str> =
+        text.lines().filter_map(|line| line.split_once("skipped: ")).map(|(_, reason)| reason).collect();
+    if reasons.is_empty() { String::new() } else { format!("left out: {}", reasons.join("; ")) }
+}
+
 fn number_before(line: &str, word: &str) -> u64 {
     let before = line.split(word).next().unwrap_or_default();
     before.rsplit(' ').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
@@ -111,5 +118,13 @@ mod tests {
     fn the_result_line_is_counted() {
         let count = counted("running 4 tests\ntest result: FAILED. 3 passed; 1 failed; 0 ignored\n");
         assert_eq!((count.passed, count.failed), (3, 1));
+    }
+
+    #[test]
+    fn what_was_left_out_is_told() {
+        // The test program prints the name of the test, then the harness its reason, on one line or two.
+        let text = "test a ... skipped: f11: needs root\nok\nskipped: f14: no nft\ntest b ... ok\n";
+        assert_eq!(left_out(text), "left out: f11: needs root; f14: no nft");
+        assert_eq!(left_out("test a ... ok\n"), "");
     }
 }

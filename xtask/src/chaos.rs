@@ -1,0 +1,85 @@
+//! `cargo xtask chaos`: gateways are killed at random moments for as long as wanted, and everything that it cost is counted.
+
+use crate::{machine, workspace};
+use anyhow::{Context, Result};
+use clap::Args;
+use postern_tests::chaos::{Report, Storm, freeze, partitions};
+use postern_tests::{Chance, Fleet, Plan, Scratch};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Silent partitions of each run; each costs ten seconds.
+const PARTITIONS: usize = 5;
+
+/// How much of it.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Kills of a gateway: half of them where it is the only one, half where it is one of two.
+    #[arg(long, default_value_t = 100)]
+    kills: usize,
+    /// What decides the moments; a seed of an earlier run repeats them.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The size of each copy, in MiB.
+    #[arg(long, default_value_t = 256)]
+    copy_mib: u64,
+    /// A file for the figures, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<std::path::PathBuf>,
+}
+
+/// Builds, breaks, and says what it cost.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let built = workspace::cargo()
+        .args(["build", "--workspace", "--bins", "--release"])
+        .status()
+        .context("start cargo build")?;
+    anyhow::ensure!(built.success(), "cargo build ended with {built}");
+    machine::ready_for_the_tests()?;
+    let seed = options.seed.unwrap_or_else(seed_of_the_day);
+    eprintln!("seed {seed}");
+    let mut chance = Chance::new(seed);
+    let alone = options.kills.div_ceil(2);
+    let mut report = weather(options, alone, 1, &mut chance)?;
+    report.add(weather(options, options.kills - alone, 2, &mut chance)?);
+    report.seed = seed;
+    for session in &report.sessions_lost {
+        println!("lost: {session}");
+    }
+    print!("{}", report.table());
+    let json = format!("{:#}", report.json());
+    println!("{json}");
+    if let Some(file) = &options.json {
+        std::fs::write(file, json).with_context(|| format!("write {}", file.display()))?;
+    }
+    for missed in report.missed() {
+        println!("MISSED  {missed}");
+    }
+    Ok(if report.missed().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One fleet: the storm, then silent partitions of a single gateway, or the frozen one of two.
+fn weather(options: &Options, kills: usize, gateways: usize, chance: &mut Chance) -> Result<Report> {
+    let scratch = Scratch::new("chaos")?;
+    let programs = workspace::target().join("release");
+    let plan = Plan { seed: chance.number(), programs: Some(programs), ..Plan::of(gateways) };
+    let mut fleet = Fleet::start(&scratch, &plan)?;
+    let storm = Storm { kills, seed: chance.number(), copy_mib: options.copy_mib };
+    let mut report = storm.run(&mut fleet, &scratch, |number, stall| {
+        let (stalled, restart) = (stall.stall.as_secs_f64(), stall.restart.as_secs_f64());
+        eprintln!(
+            "{gateways} gateways, kill {number} of {kills}: stall {stalled:.3} s, restart {restart:.3} s"
+        );
+    })?;
+    if gateways == 1 {
+        report.partitions = partitions(&fleet, &scratch, PARTITIONS, chance)?;
+    } else {
+        report.add(freeze(&mut fleet, &scratch)?);
+    }
+    Ok(report)
+}
+
+/// Without a seed each run is another one.
+fn seed_of_the_day() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
