@@ -1,17 +1,18 @@
 //! What decides on this node: the newest snapshot, how stale it is, and the principals that were read. Deciding never
 //! waits for the store; only the first use of a principal reads it.
 
+mod clock;
 mod cutting;
 mod follow;
 mod principals;
 #[cfg(test)]
 mod tests;
 
+pub use clock::wall_clock;
 pub use cutting::end_sessions;
 pub use follow::{Follower, Reconciled};
 pub use principals::{PrincipalError, Principals};
 
-use postern_ids::Timestamp;
 use postern_policy::{
     Snapshot, Staleness,
     live::{Current, LiveTable},
@@ -24,17 +25,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
 
 /// The live sessions of this node; each stands there with what cuts it.
 pub type Live = LiveTable<Cut>;
-
-/// The wall clock, read here and nowhere deeper: everything below takes the time as an argument.
-pub fn wall_clock() -> Timestamp {
-    Timestamp::from_system(SystemTime::now())
-}
 
 /// The policy in force on this node.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use postern_ids::ServiceAccountId;
+use postern_ids::{ServiceAccountId, Timestamp};
 use postern_policy::{SnapshotSource, model::Principal};
 use postern_store::{Database, Store, StoreConfig};
 

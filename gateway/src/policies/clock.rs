@@ -1,0 +1,78 @@
+//! The time of day. A machine's clock can be set back while the gateway runs; what expires must not live longer for it.
+
+use postern_ids::Timestamp;
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+/// From this difference on, the machine's clock is told to be off.
+const NOTABLE_JUMP: Duration = Duration::from_secs(30);
+
+/// The wall clock, read here and nowhere deeper: everything below takes the time as an argument.
+///
+/// It is the machine's clock, but never behind the time at which the process began plus the monotonic time since. So a clock
+/// that is set back extends no session and no token; one that is set forward shortens them until it is put right.
+pub fn wall_clock() -> Timestamp {
+    static CLOCK: LazyLock<WallClock> =
+        LazyLock::new(|| WallClock::begun_at(SystemTime::now(), Instant::now()));
+    Timestamp::from_system(CLOCK.reading(SystemTime::now(), Instant::now()))
+}
+
+#[derive(Debug)]
+struct WallClock {
+    began: SystemTime,
+    began_at: Instant,
+    is_off: AtomicBool,
+}
+
+impl WallClock {
+    fn begun_at(wall: SystemTime, now: Instant) -> Self {
+        Self { began: wall, began_at: now, is_off: AtomicBool::new(false) }
+    }
+
+    fn reading(&self, wall: SystemTime, now: Instant) -> SystemTime {
+        let due = self.began + now.saturating_duration_since(self.began_at);
+        let jump = wall.duration_since(due).unwrap_or_else(|behind| behind.duration());
+        let is_off = jump > NOTABLE_JUMP;
+        if self.is_off.swap(is_off, Ordering::Relaxed) != is_off {
+            let (seconds, ahead) = (jump.as_secs(), wall > due);
+            if is_off {
+                tracing::error!(seconds, ahead, "the machine's clock was set: check its time service");
+            } else {
+                tracing::warn!("the machine's clock is right again");
+            }
+        }
+        wall.max(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn f26_a_clock_that_is_set_back_goes_on_as_if_it_were_not() {
+        let (wall, now) = (SystemTime::UNIX_EPOCH + HOUR * 10, Instant::now());
+        let clock = WallClock::begun_at(wall, now);
+        let later = now + HOUR;
+        assert_eq!(clock.reading(wall + HOUR, later), wall + HOUR);
+        assert_eq!(clock.reading(wall, later), wall + HOUR, "an hour back");
+        assert!(clock.is_off.load(Ordering::Relaxed));
+        assert_eq!(clock.reading(wall + HOUR * 2, later + HOUR), wall + HOUR * 2);
+        assert!(!clock.is_off.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn f26_a_clock_that_is_set_forward_is_followed_and_can_be_put_right() {
+        let (wall, now) = (SystemTime::UNIX_EPOCH + HOUR * 10, Instant::now());
+        let clock = WallClock::begun_at(wall, now);
+        assert_eq!(clock.reading(wall + HOUR, now), wall + HOUR, "it may be right: a machine that slept");
+        assert_eq!(clock.reading(wall, now), wall);
+    }
+}
