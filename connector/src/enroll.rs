@@ -43,6 +43,11 @@ pub enum EnrollError {
     /// The token's URL is no URL.
     #[error("the enrolment token names no usable gateway URL")]
     Url,
+    /// One of the addresses that the gateway told of is none.
+    #[error(
+        "the gateway says that it is reached at {0:?}, which is no URL: correct `gateways` in its configuration"
+    )]
+    Gateways(String),
     /// The state directory.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -59,7 +64,12 @@ impl EnrollError {
                 status.is_server_error() || *status == http::StatusCode::TOO_MANY_REQUESTS
             }
             Self::Call(call) => !matches!(call, CallError::Answer(_)),
-            Self::NoToken | Self::TokenFile { .. } | Self::Token(_) | Self::Url | Self::Identity(_) => false,
+            Self::NoToken
+            | Self::TokenFile { .. }
+            | Self::Token(_)
+            | Self::Url
+            | Self::Gateways(_)
+            | Self::Identity(_) => false,
         }
     }
 }
@@ -107,11 +117,19 @@ pub async fn enroll(
         name: reply.name,
         site: reply.site,
         issuer: reply.issuer,
-        gateways: vec![gateway],
+        gateways: learned(reply.gateways, gateway)?,
         ca_sha256: token.ca_sha256.as_ref().map(sha256_text),
         grant_keys: reply.grant_keys,
         enrolled_at: machine_now(),
     };
     state.keep(&enrolled)?;
     Ok(enrolled)
+}
+
+/// The addresses that the gateway told of; those of an older one are the address that was asked.
+fn learned(told: Vec<String>, asked: Url) -> Result<Vec<Url>, EnrollError> {
+    if told.is_empty() {
+        return Ok(vec![asked]);
+    }
+    told.into_iter().map(|text| text.parse().map_err(|_| EnrollError::Gateways(text))).collect()
 }

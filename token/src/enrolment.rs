@@ -48,9 +48,8 @@ impl fmt::Debug for EnrollRequest {
     }
 }
 
-/// What an enrolled connector has to keep.
+/// What an enrolled connector has to keep. A newer gateway may say more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct EnrollReply {
     /// Who the connector is from now on.
     pub connector: ConnectorId,
@@ -60,6 +59,10 @@ pub struct EnrollReply {
     pub site: Name,
     /// The gateway's issuer URL: issuer of its grants and audience of dials.
     pub issuer: String,
+    /// Where to dial: the address of each gateway of the installation. An older gateway says nothing: there is only the one
+    /// that was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
     /// The Ed25519 keys that grants are signed with, as JSON Web Keys.
     pub grant_keys: Vec<serde_json::Value>,
 }

@@ -33,7 +33,7 @@ impl fmt::Debug for Clock {
 pub struct WebConfig {
     /// The gateway's public URL without a trailing slash: issuer of tokens, and the only origin of our pages.
     pub issuer: String,
-    /// Where commands may dial, in this order: the addresses of the installation's gateways.
+    /// Where commands and connectors dial, in this order: the addresses of the installation's gateways.
     pub gateways: Vec<String>,
     /// SHA-256 of the public key of the gateway's own CA, when it has one; it goes into enrolment tokens.
     pub ca_sha256: Option<[u8; 32]>,

@@ -7,6 +7,7 @@ mod reader;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod urls;
 
 pub use files::prepare_state_dir;
 pub use mistake::{Mistake, Mistakes, Origin};
@@ -26,6 +27,9 @@ use url::Url;
 pub struct Config {
     /// The https URL that people and connectors use; its port is 0 when the listener's is to be taken.
     pub public_url: Url,
+    /// Where commands and connectors dial, in this order: one address for each gateway of the installation. Empty where the
+    /// public URL is the only one.
+    pub gateways: Vec<Url>,
     /// The directory of everything this node keeps.
     pub state_dir: PathBuf,
     /// The file of the key that seals secrets, if it is not the one in the state directory.

@@ -6,7 +6,6 @@ use super::{
 };
 use ipnet::IpNet;
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
-use url::Url;
 
 const STATE_DIR: &str = "/var/lib/postern";
 const LISTEN: &str = "[::]:443";
@@ -15,6 +14,7 @@ const INTERNAL: &str = "127.0.0.1:9402";
 pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Config, Mistakes> {
     let mut reader = Reader { settings, mistakes };
     let public_url = reader.public_url();
+    let gateways = reader.gateways();
     let state_dir = reader.path("state_dir").unwrap_or_else(|| STATE_DIR.into());
     let mode = reader.mode();
     let certificate = reader.certificate(&mode);
@@ -33,6 +33,7 @@ pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Conf
             let listen = Listen { address, mode };
             Ok(Config {
                 public_url,
+                gateways,
                 state_dir,
                 master_key_file,
                 listen,
@@ -48,29 +49,6 @@ pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Conf
 }
 
 impl Reader<'_> {
-    fn public_url(&mut self) -> Option<Url> {
-        const HINT: &str = "write the URL that people use, such as https://postern.example.com";
-        let Some(text) = self.text("public_url") else {
-            self.wrong(Origin::Nowhere, "public_url is missing", HINT);
-            return None;
-        };
-        let at = self.at("public_url");
-        let url = match Url::parse(&text) {
-            Ok(url) => url,
-            Err(error) => {
-                self.wrong(at, format!("public_url = {text:?}: {error}"), HINT);
-                return None;
-            }
-        };
-        let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        let anonymous = url.username().is_empty() && url.password().is_none();
-        if url.scheme() != "https" || url.host().is_none() || !plain || !anonymous {
-            self.wrong(at, format!("public_url = {text:?} is not a bare https URL"), HINT);
-            return None;
-        }
-        Some(url)
-    }
-
     fn mode(&mut self) -> Option<Mode> {
         let proxies = self.trusted_proxies();
         let name = self.text("listen.mode").unwrap_or_else(|| "tls".to_owned());

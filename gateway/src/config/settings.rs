@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 /// Every setting that exists, with one line of help. A key that is not listed here is a mistake.
 pub const KEYS: &[(&str, &str)] = &[
     ("public_url", "the https URL that people and connectors use"),
+    ("gateways", "https URLs of all gateways of the installation, for commands and connectors"),
     ("state_dir", "directory of the journal, the embedded store and the master key"),
     ("master_key_file", "file of the key that seals secrets in the store"),
     ("listen.address", "address and port of the public listener"),

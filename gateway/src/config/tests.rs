@@ -38,6 +38,35 @@ fn every_mistake_is_reported_with_its_line_and_a_hint() {
 }
 
 #[test]
+fn gateways_are_bare_https_urls_that_others_can_dial() {
+    let with = |list: &str| load(&format!("public_url = \"https://a.example\"\ngateways = {list}"));
+    assert!(load("public_url = \"https://a.example\"").unwrap().gateways.is_empty());
+    let two = with("[\"https://gw1.example\", \"https://gw2.example:8443\"]").unwrap().gateways;
+    assert_eq!(
+        two.iter().map(Url::as_str).collect::<Vec<_>>(),
+        ["https://gw1.example/", "https://gw2.example:8443/"]
+    );
+    let many: Vec<String> = (0..17).map(|n| format!("https://gw{n}.example")).collect();
+    for (bad, said) in [
+        ("[\"http://gw1.example\"]".to_owned(), "not a bare https URL"),
+        ("[\"https://gw1.example/path\"]".to_owned(), "not a bare https URL"),
+        ("[\"https://user@gw1.example\"]".to_owned(), "not a bare https URL"),
+        ("[\"gw1.example\"]".to_owned(), "gw1.example"),
+        ("[\"https://gw1.example:0\"]".to_owned(), "no port"),
+        ("[\"https://gw1.example\", \"https://gw1.example:443/\"]".to_owned(), "listed twice"),
+        (format!("{many:?}"), "at most 16"),
+    ] {
+        let Mistakes(mistakes) = with(&bad).unwrap_err();
+        assert!(mistakes[0].what.contains(said) && !mistakes[0].hint.is_empty(), "{bad}: {mistakes:?}");
+        assert!(matches!(mistakes[0].at, Origin::File { line: 2, .. }), "{mistakes:?}");
+    }
+    let env = [("POSTERN_GATEWAYS".to_owned(), "https://gw1.example, https://gw2.example".to_owned())];
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(&dir, "g.toml", "public_url = \"https://a.example\"", 0o600);
+    assert_eq!(Config::load(Some(&path), env, &[]).unwrap().gateways.len(), 2);
+}
+
+#[test]
 fn l06_an_unknown_key_is_refused_and_the_nearest_is_named() {
     let Mistakes(mistakes) =
         load("public_url = \"https://a.example\"\nstate_dri = \"/x\"\n[tsl]\nkey = \"k\"").unwrap_err();

@@ -46,7 +46,7 @@ fn limits(per_ip: u32) -> Arc<ConnectionLimits> {
 fn start(mode: Mode, per_ip: u32) -> Fixture {
     let authority = Authority::from_pkcs8(&Authority::generate_key().unwrap()).unwrap();
     let now = postern_ids::Timestamp::from_system(std::time::SystemTime::now());
-    let leaf = authority.issue(&url::Host::Domain("gate.test".to_owned()), [1; 16], now).unwrap();
+    let leaf = authority.issue(&[url::Host::Domain("gate.test".to_owned())], [1; 16], now).unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(leaf.cert[1].clone()).unwrap();
     let client =

@@ -25,6 +25,11 @@ pub(super) fn cannot_bind(address: SocketAddr, error: &io::Error) -> Failure {
     }
 }
 
+/// Where commands and connectors dial: the configured list, or the public URL alone.
+pub(super) fn gateways(configured: &[Url], public_url: &Url) -> Vec<Url> {
+    if configured.is_empty() { vec![public_url.clone()] } else { configured.to_vec() }
+}
+
 /// The configured URL; a port 0 in it stands for the port that the listener got.
 pub(super) fn public_url(configured: &Url, bound: SocketAddr) -> Url {
     let mut url = configured.clone();

@@ -18,7 +18,7 @@ use url::{Host, Url};
 /// Where the certificate comes from.
 pub(super) enum Source {
     Files(CertificateFiles),
-    Own { authority: Box<Authority>, host: Host<String> },
+    Own { authority: Box<Authority>, hosts: Vec<Host<String>> },
 }
 
 /// The certificate in use and where the next one comes from.
@@ -31,22 +31,21 @@ pub(super) struct Presented {
 impl Presented {
     pub(super) async fn load(
         config: &Config,
-        public_url: &Url,
+        (public_url, gateways): (&Url, &[Url]),
         store: &Store,
         state: &StateDir,
     ) -> Result<Self, Failure> {
         let source = match &config.certificate {
             Some(files) => Source::Files(files.clone()),
             None => {
-                let host = public_url.host().map(|host| host.to_owned());
-                let host = host.ok_or_else(|| Failure::Config("public_url has no host".to_owned()))?;
+                let hosts = hosts(public_url, gateways);
                 let authority = first_start::authority(store).await?;
                 files::write(&state.authority(), authority.pem().as_bytes(), 0o644)?;
                 tracing::info!(
                     ca_sha256 = hex(&authority.fingerprint()),
                     "the gateway is its own certificate authority"
                 );
-                Source::Own { authority: Box::new(authority), host }
+                Source::Own { authority: Box::new(authority), hosts }
             }
         };
         let first = source.issue()?;
@@ -82,9 +81,21 @@ impl Source {
     fn issue(&self) -> Result<rustls::sign::CertifiedKey, Failure> {
         match self {
             Self::Files(files) => Certificates::read(files).map_err(|error| Failure::Config(chain(&error))),
-            Self::Own { authority, host } => authority
-                .issue(host, rand::random(), wall_clock())
+            Self::Own { authority, hosts } => authority
+                .issue(hosts, rand::random(), wall_clock())
                 .map_err(|error| Failure::Software(chain(&error))),
         }
     }
+}
+
+/// Every host that somebody may dial to reach a gateway of the installation: each of them can stand in for the others.
+fn hosts(public_url: &Url, gateways: &[Url]) -> Vec<Host<String>> {
+    let mut hosts = Vec::new();
+    for host in [public_url].into_iter().chain(gateways).filter_map(Url::host) {
+        let host = host.to_owned();
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    hosts
 }

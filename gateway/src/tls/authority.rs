@@ -74,20 +74,17 @@ impl Authority {
         bytes
     }
 
-    /// A certificate for `host`, chained to the authority.
+    /// A certificate for all of `hosts`, named after the first, chained to the authority.
     pub fn issue(
         &self,
-        host: &Host<String>,
+        hosts: &[Host<String>],
         entropy: [u8; 16],
         now: Timestamp,
     ) -> Result<CertifiedKey, AuthorityError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let name = match host {
-            Host::Domain(name) => name.clone(),
-            Host::Ipv4(address) => address.to_string(),
-            Host::Ipv6(address) => address.to_string(),
-        };
-        let mut params = CertificateParams::new([name.clone()])?;
+        let names: Vec<String> = hosts.iter().map(name_of).collect();
+        let name = names.first().cloned().unwrap_or_default();
+        let mut params = CertificateParams::new(names)?;
         params.distinguished_name = DistinguishedName::new();
         // A common name holds 64 characters at most; the name that counts is the subject alternative one.
         params.distinguished_name.push(DnType::CommonName, name.chars().take(64).collect::<String>());
@@ -108,6 +105,14 @@ impl Authority {
     /// When a certificate that was issued at `now` should be replaced.
     pub fn renewal_after() -> Duration {
         LEAF_LIFETIME / 3
+    }
+}
+
+fn name_of(host: &Host<String>) -> String {
+    match host {
+        Host::Domain(name) => name.clone(),
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
     }
 }
 
@@ -157,8 +162,13 @@ mod tests {
         let verifier =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
         let now = Timestamp::from_secs(1_800_000_000);
-        for host in [Host::Domain("gate.example".to_owned()), Host::Ipv4([127, 0, 0, 1].into())] {
-            let issued = after.issue(&host, [255; 16], now).unwrap();
+        let hosts = [
+            Host::Domain("gate.example".to_owned()),
+            Host::Domain("gw2.example".to_owned()),
+            Host::Ipv4([127, 0, 0, 1].into()),
+        ];
+        let issued = after.issue(&hosts, [255; 16], now).unwrap();
+        for host in hosts {
             let name = ServerName::try_from(host.to_string()).unwrap();
             let time = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
             verifier.verify_server_cert(&issued.cert[0], &issued.cert[1..], &name, &[], time).unwrap();

@@ -81,6 +81,7 @@ pub(super) async fn enroll(
         name: connector.name,
         site: site.value.name,
         issuer: state.issuer().to_owned(),
+        gateways: state.config().gateways.clone(),
         grant_keys: state.config().keys.keys().grant_public().map(VerifyingKey::to_jwk).collect(),
     }))
 }

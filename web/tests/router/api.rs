@@ -177,6 +177,7 @@ async fn t11_an_enrolment_token_enrolls_one_connector_and_cannot_be_guessed() {
     let enrolled = gate.post("/enroll", "", ask(&first, "one")).await;
     assert_eq!(enrolled.status, StatusCode::OK, "{enrolled:?}");
     assert_eq!((&enrolled.json()["site"], &enrolled.json()["name"]), (&json!("office"), &json!("one")));
+    assert_eq!(enrolled.json()["gateways"], json!(crate::gate::GATEWAYS));
     assert_eq!(enrolled.json()["grant_keys"].as_array().map(Vec::len), Some(1));
     let second = SigningKey::generate(Alg::EdDsa).unwrap();
     assert_eq!(gate.post("/enroll", "", ask(&second, "two")).await.code(), "token_spent");
