@@ -114,6 +114,10 @@ impl<L: Local> Drop for Running<L> {
 }
 
 impl<L: Local> Held<L> {
+    /// What it takes beside the future of `hold`.
+    #[cfg(test)]
+    pub(crate) const SIZE: usize = size_of::<Holding<L>>();
+
     /// The stream.
     pub fn id(&self) -> StreamId {
         self.0.id

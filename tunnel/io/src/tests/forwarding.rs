@@ -1,9 +1,12 @@
 //! Two links with a forward between them, and splices to TCP.
 
 use super::{End, open, pair, within};
-use crate::{Cut, ForwardEnd, Forwarded, Lane, Side, forward, splice};
+use crate::{
+    Cut, Detach, ForwardEnd, Forwarded, Lane, Side, forward, forward_resumable, shared::LaneEnd, splice,
+};
 use postern_ids::Ended;
-use std::io;
+use postern_tunnel_proto::{Reset, ResetClass};
+use std::{future::poll_fn, io};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -115,6 +118,69 @@ async fn a_forward_that_is_dropped_resets_both_lanes_and_holds_nothing() {
         assert_eq!(within(lane.read_u8()).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
     assert_eq!((session.client_link.1.link.lanes(), session.connector_link.1.link.lanes()), (0, 0));
+}
+
+/// A session of a resumable stream, with the order to let it go.
+async fn resumable() -> (Session, Detach) {
+    let (mut client_link, mut connector_link) = (pair(), pair());
+    let (client, a) = open(&client_link.0, &mut client_link.1).await;
+    let (b, connector) = open(&connector_link.1, &mut connector_link.0).await;
+    let (cut, detach) = (Cut::new(), Detach::new());
+    let forwarding = tokio::spawn(forward_resumable(a, b, cut.clone(), detach.clone()));
+    (Session { client, connector, cut, forwarding, client_link, connector_link }, detach)
+}
+
+async fn reset_of(lane: &Lane) -> (u16, ResetClass) {
+    match within(poll_fn(|cx| lane.poll_ended(cx))).await {
+        LaneEnd::Reset(Reset { code, class }) => (code, class),
+        end @ (LaneEnd::Done | LaneEnd::LinkLost) => panic!("expected a reset, got {end:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_resumable_session_lets_the_other_lane_go_when_a_link_is_lost() {
+    let (first, _detach) = resumable().await;
+    first.client_link.0.link.close(1000, "gone");
+    assert_eq!(reset_of(&first.connector).await, (Ended::ClientLost.code(), ResetClass::Detach));
+    assert_eq!(within(first.forwarding).await.unwrap().end, ForwardEnd::LinkLost { by: Side::A });
+
+    let (second, _detach) = resumable().await;
+    second.connector_link.0.link.close(1000, "gone");
+    assert_eq!(reset_of(&second.client).await, (Ended::ConnectorLost.code(), ResetClass::Detach));
+    assert_eq!(within(second.forwarding).await.unwrap().end, ForwardEnd::LinkLost { by: Side::B });
+}
+
+#[tokio::test]
+async fn a_resumable_session_lets_both_lanes_go_by_order() {
+    let (session, detach) = resumable().await;
+    assert!(detach.detach(Ended::GatewayStopped.code()));
+    assert!(!detach.detach(4409), "the first order counts");
+    for lane in [&session.client, &session.connector] {
+        assert_eq!(reset_of(lane).await, (Ended::GatewayStopped.code(), ResetClass::Detach));
+    }
+    let end = within(session.forwarding).await.unwrap().end;
+    assert_eq!(end, ForwardEnd::Detached(Ended::GatewayStopped.code()));
+}
+
+#[tokio::test]
+async fn a_resumable_session_passes_a_reset_on_as_what_it_was_and_a_cut_ends_it() {
+    let (let_go, _detach) = resumable().await;
+    let_go.connector.detach(4409);
+    assert_eq!(reset_of(&let_go.client).await, (4409, ResetClass::Detach));
+    let end = within(let_go.forwarding).await.unwrap().end;
+    assert_eq!(end, ForwardEnd::Reset { by: Side::B, code: 4409, detach: true });
+
+    let (ended, _detach) = resumable().await;
+    ended.client.reset(4442);
+    assert_eq!(reset_of(&ended.connector).await, (4442, ResetClass::End));
+    let end = within(ended.forwarding).await.unwrap().end;
+    assert_eq!(end, ForwardEnd::Reset { by: Side::A, code: 4442, detach: false });
+
+    let (cut, _detach) = resumable().await;
+    cut.cut.cut(Ended::Revoked);
+    for lane in [&cut.client, &cut.connector] {
+        assert_eq!(reset_of(lane).await, (Ended::Revoked.code(), ResetClass::End));
+    }
 }
 
 /// A lane whose far end is spliced to a TCP connection.

@@ -2,7 +2,7 @@
 
 use super::{Event, LaneEnd, Over, Poll, Role, SUPERSEDED, State, Stream, Unacked, VERSION};
 use super::{
-    inbound::{INITIAL_LIMIT, Wrong},
+    inbound::Wrong,
     record::{DATA_OVERHEAD, Record, RecordError, Welcome},
 };
 use crate::budget::Pressure;
@@ -122,8 +122,7 @@ impl Stream {
         if new > 0 {
             self.accepted(new, now);
         }
-        let unread = u64::try_from(self.inbound.queued()).unwrap_or(u64::MAX);
-        if unread > INITIAL_LIMIT && self.config.budget.pressure() == Pressure::Critical {
+        if self.inbound.is_greedy() && self.config.budget.pressure() == Pressure::Critical {
             self.end_with(Ended::Limit.code(), "the streams of this process hold too much", true, now);
         }
         Ok(())

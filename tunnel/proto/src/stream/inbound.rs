@@ -72,6 +72,11 @@ impl Inbound {
         self.queued
     }
 
+    /// Whether more waits here than a process that holds far too much lets anybody keep.
+    pub(super) fn is_greedy(&self) -> bool {
+        self.queued > self.max / 16 && wide(self.queued) > INITIAL_LIMIT
+    }
+
     /// Takes bytes at `offset`; what was accepted before is dropped. Says how many are new.
     pub(super) fn accept(&mut self, offset: u64, mut bytes: Bytes) -> Result<usize, Wrong> {
         let known = self.offset.checked_sub(offset).ok_or(Wrong::Gap)?;

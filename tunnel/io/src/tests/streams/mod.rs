@@ -1,6 +1,11 @@
 //! Resumable streams through a gateway in memory: each link can die in any way and is dialed again.
 
+mod bounds;
 mod carrying;
+mod client;
+mod ending;
+mod hostile;
+mod near;
 mod scene;
 mod wire;
 

@@ -2,15 +2,17 @@
 
 use super::{
     super::{End, SOON},
+    client::Client,
+    near::{Near, PIPE, Target, pipe, pipes, tcp},
     wire::{Silence, Wire, wire},
     within,
 };
 use crate::{
-    Cut, Detach, Event, ForwardEnd, Forwarded, Incoming, IncomingLane, Lane, Link, LinkConfig, Open,
+    Budget, Cut, Detach, Event, ForwardEnd, Forwarded, Incoming, IncomingLane, Lane, Link, LinkConfig, Open,
     OpenError, forward_resumable,
     stream::{
-        Arrival, Attempt, Carry, Connect, ConnectError, Held, Pipes, StreamConfig, StreamDone, StreamKey,
-        StreamState, Terms, carry, hold, verify_proof,
+        Arrival, Carry, Held, StreamConfig, StreamDone, StreamKey, StreamState, Terms, carry, hold,
+        verify_proof,
     },
 };
 use bytes::Bytes;
@@ -22,17 +24,14 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    io::{DuplexStream, ReadHalf, WriteHalf, duplex, split},
+    io::{DuplexStream, duplex},
+    net::TcpStream,
     sync::mpsc,
     task::JoinHandle,
 };
 
-pub(super) type Pipe = Pipes<ReadHalf<DuplexStream>, WriteHalf<DuplexStream>>;
-
 pub(super) const INSTANCE: [u8; 16] = [9; 16];
 pub(super) const STREAM: StreamId = StreamId::from_bytes([7; 16]);
-/// What a program's pipe holds on its own.
-pub(super) const PIPE: usize = 16 * 1024;
 
 /// Everything that a test may look at or break.
 #[derive(Clone)]
@@ -40,11 +39,11 @@ pub(super) struct Scene(Arc<Parts>);
 
 pub(super) struct Parts {
     /// The newest link of the client, and of the connector, seen from the gateway's peer.
-    client: Mutex<Option<(Link, Silence)>>,
+    pub(super) client: Mutex<Option<(Link, Silence)>>,
     connector: Mutex<Option<(Link, Silence)>>,
     /// The gateway's end of the connector's link.
     to_connector: Mutex<Option<Link>>,
-    pub(super) held: Mutex<HashMap<StreamId, Held<Pipe>>>,
+    pub(super) held: Mutex<HashMap<StreamId, Held<Near>>>,
     /// What every attempt of the client began with.
     pub(super) attempts: Mutex<Vec<Bytes>>,
     /// What the connector refused, and what the gateway forwarded.
@@ -56,7 +55,7 @@ pub(super) struct Parts {
     /// What the connector and the client were told of the stream.
     pub(super) told_connector: Mutex<Vec<StreamState>>,
     pub(super) told_client: Mutex<Vec<StreamState>>,
-    targets: mpsc::Sender<DuplexStream>,
+    targets: mpsc::Sender<Target>,
     held_done: mpsc::Sender<StreamDone>,
     setup: Setup,
 }
@@ -64,13 +63,13 @@ pub(super) struct Parts {
 /// What a scene is made with.
 #[derive(Clone, Default)]
 pub(super) struct Setup {
+    /// The client has a budget of its own.
     pub(super) config: StreamConfig,
-    /// Of the connector; the client's is like `config`.
-    pub(super) window: Option<Duration>,
     pub(super) expires_at: Option<Instant>,
     /// The session's, at the connector.
     pub(super) cut: Cut,
     pub(super) heartbeat: Heartbeat,
+    pub(super) is_tcp: bool,
 }
 
 /// A silence that is soon noticed.
@@ -87,14 +86,24 @@ pub(super) struct Stream {
     pub(super) program: DuplexStream,
     pub(super) cut: Cut,
     pub(super) carrying: JoinHandle<StreamDone>,
-    targets: mpsc::Receiver<DuplexStream>,
+    targets: mpsc::Receiver<Target>,
     held_done: mpsc::Receiver<StreamDone>,
 }
 
 impl Stream {
-    /// The target's end of the connection that the connector dialed.
+    /// The target's end of the pipe that the connector dialed.
     pub(super) async fn target(&mut self) -> DuplexStream {
-        within(self.targets.recv()).await.unwrap()
+        match within(self.targets.recv()).await.unwrap() {
+            Target::Pipe(pipe) => pipe,
+            Target::Tcp(_) => panic!("the target is reached by TCP"),
+        }
+    }
+
+    pub(super) async fn tcp_target(&mut self) -> TcpStream {
+        match within(self.targets.recv()).await.unwrap() {
+            Target::Tcp(tcp) => tcp,
+            Target::Pipe(_) => panic!("the target is reached by a pipe"),
+        }
     }
 
     /// Whether the connector dialed once more.
@@ -118,7 +127,7 @@ impl Scene {
     pub(super) fn start_with(setup: Setup) -> (Self, Stream) {
         let (targets, target) = mpsc::channel(16);
         let (held_done, done) = mpsc::channel(16);
-        let config = setup.config.clone();
+        let config = StreamConfig { budget: Budget::default(), ..setup.config };
         let scene = Self(Arc::new(Parts {
             client: Mutex::default(),
             connector: Mutex::default(),
@@ -225,7 +234,7 @@ impl Scene {
         within(link.open(Open { early, ..Open::default() })).await.map(|opened| opened.lane)
     }
 
-    pub(super) fn held(&self) -> Held<Pipe> {
+    pub(super) fn held(&self) -> Held<Near> {
         self.0.held.lock().unwrap().get(&STREAM).cloned().unwrap()
     }
 
@@ -292,52 +301,16 @@ impl Scene {
     }
 
     fn hold(&self, arrival: Arrival) -> Result<(), crate::stream::Rejected> {
-        let Setup { mut config, window, expires_at, cut, .. } = self.0.setup.clone();
-        config.window = window.unwrap_or(config.window);
+        let Setup { config, expires_at, cut, is_tcp, .. } = self.0.setup.clone();
         let told = self.clone();
         let on_change = Arc::new(move |_, state| told.0.told_connector.lock().unwrap().push(state));
-        let (target, near) = duplex(PIPE);
+        let (target, near) = if is_tcp { tcp() } else { pipes() };
         let terms = Terms { instance: INSTANCE, config, expires_at, cut, on_change };
-        let (held, running) = hold(arrival, pipe(near), terms)?;
+        let (held, running) = hold(arrival, near, terms)?;
         self.0.held.lock().unwrap().insert(held.id(), held);
         self.0.targets.try_send(target).unwrap();
         let done = self.0.held_done.clone();
         tokio::spawn(async move { done.try_send(running.await) });
         Ok(())
     }
-}
-
-pub(super) fn pipe(stream: DuplexStream) -> Pipe {
-    let (read, write) = split(stream);
-    Pipes::new(read, write)
-}
-
-/// The client: its newest link, whatever it is.
-struct Client(Scene);
-
-impl Connect for Client {
-    async fn connect(&mut self, attempt: Attempt) -> Result<Lane, ConnectError> {
-        let again = ConnectError::Retry(Duration::ZERO);
-        self.0.0.attempts.lock().unwrap().push(attempt.early.clone());
-        let link = self.0.0.client.lock().unwrap().as_ref().map(|(link, _)| link.clone()).ok_or(again)?;
-        match link.open(Open { early: attempt.early, ..Open::default() }).await {
-            Ok(opened) => Ok(opened.lane),
-            Err(OpenError::Refused { code, .. }) if is_final(code) => Err(ConnectError::Final(code)),
-            Err(OpenError::Refused { .. } | OpenError::LinkLost | OpenError::Limit) => {
-                // Somebody dials again.
-                if self.0.0.client.lock().unwrap().as_ref().is_some_and(|(link, _)| link.is_closed()) {
-                    self.0.connect_client();
-                }
-                Err(again)
-            }
-        }
-    }
-
-    fn changed(&mut self, state: StreamState) {
-        self.0.0.told_client.lock().unwrap().push(state);
-    }
-}
-
-fn is_final(code: u16) -> bool {
-    ![4409, Refusal::LinkLost.code(), Refusal::NoConnector.code(), Refusal::Draining.code()].contains(&code)
 }
