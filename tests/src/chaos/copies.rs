@@ -31,6 +31,19 @@ pub struct Copied {
     pub wrong: u64,
     /// Copies that did not end well, with what was said.
     pub failed: Vec<String>,
+    /// Copies whose session was never opened: the gateway was down or without its connector at that moment.
+    pub not_opened: u64,
+}
+
+/// What the command says when there was no session yet, so that none can be lost.
+const NOT_OPENED: &[&str] =
+    &["no connector of this site is online", "postern: TLS with", "postern: connect", "cannot be reached"];
+
+impl Copied {
+    /// Whether at least one copy came through, and none was lost or wrong.
+    pub fn is_whole(&self) -> bool {
+        self.whole > 0 && self.wrong == 0 && self.failed.is_empty()
+    }
 }
 
 /// Copies until it is told to stop; the copy that runs then is finished.
@@ -133,7 +146,9 @@ impl Shared {
             let ran = job.copy_once(number, ssh_configuration)?;
             let is_right = ran.code == 0 && sha256(&job.copy)? == job.sum;
             let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-            if ran.code != 0 {
+            if ran.code != 0 && NOT_OPENED.iter().any(|reason| ran.stderr.contains(reason)) {
+                done.not_opened += 1;
+            } else if ran.code != 0 {
                 done.failed
                     .push(format!("{:?} copy {number}: exit {}: {}", job.direction, ran.code, ran.stderr));
             } else if is_right {

@@ -33,6 +33,8 @@ pub struct Report {
     pub copies: u64,
     /// Sessions that ended early, with what was said.
     pub sessions_lost: Vec<String>,
+    /// Sessions that could not begin while a gateway was down, or without its connector: not lost, but felt.
+    pub not_opened: u64,
     /// Bytes that did not arrive, or arrived changed.
     pub bytes_lost: u64,
     /// Resumes that no fault explains.
@@ -51,6 +53,7 @@ impl Report {
         self.stalls.extend(other.stalls);
         self.copies += other.copies;
         self.sessions_lost.extend(other.sessions_lost);
+        self.not_opened += other.not_opened;
         self.bytes_lost += other.bytes_lost;
         self.false_detaches += other.false_detaches;
         self.double_deliveries += other.double_deliveries;
@@ -104,6 +107,7 @@ impl Report {
             }
         }
         row("sessions lost", self.lost().to_string());
+        row("sessions not opened meanwhile", self.not_opened.to_string());
         row("bytes lost", self.bytes_lost.to_string());
         row("false detaches", self.false_detaches.to_string());
         row("double deliveries", self.double_deliveries.to_string());
@@ -128,6 +132,7 @@ impl Report {
             "stall_after_quick_restart_seconds": times(&self.after_quick_restarts()),
             "partition_noticed_seconds": times(&self.partitions),
             "sessions_lost": self.lost(),
+            "sessions_not_opened": self.not_opened,
             "bytes_lost": self.bytes_lost,
             "false_detaches": self.false_detaches,
             "double_deliveries": self.double_deliveries,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 
 /// Between the return of the typing and the next kill; short ones meet resumes that are still busy with a replay.
-const CALM: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(900));
+const CALM: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(1500));
 
 /// Longer than the longest back-off and a slow start together, and far below the window.
 const BACK_WITHIN: Duration = Duration::from_secs(60);
@@ -114,6 +114,7 @@ fn account_load(report: &mut Report, fleet: &Fleet, outcome: &Outcome) {
 
 fn account_copies(report: &mut Report, copied: &Copied) {
     report.copies += copied.whole;
+    report.not_opened += copied.not_opened;
     report.sessions_lost.extend(copied.failed.iter().cloned());
     // How much of a wrong copy is wrong is not known, only that it is.
     report.bytes_lost += copied.wrong;

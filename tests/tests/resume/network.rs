@@ -54,7 +54,9 @@ fn f14_dropped_packets_send_a_client_to_the_other_gateway() -> Result<()> {
 fn f15_loss_jitter_and_a_long_way_detach_nobody() -> Result<()> {
     scenario("f15", |scratch| {
         let fleet = Fleet::start(scratch, &Plan::of(1))?;
-        let loads = two_loads(&fleet, scratch)?;
+        // So much that it fits through the worst of the three, or the test would measure a queue.
+        let steady = Pace { record_bytes: 8 * 1024, every: Duration::from_millis(40) };
+        let loads = vec![load(&fleet, Pace::TYPING, 1, scratch)?, load(&fleet, steady, 2, scratch)?];
         let before = settled_resumes(&fleet)?;
         let storm = Duration::from_secs(if is_long() { 600 } else { 8 });
         for loss_percent in [1, 5, 20] {
@@ -133,7 +135,7 @@ fn f17_a_client_whose_address_changes_goes_on_in_the_middle_of_a_copy() -> Resul
         }
         all_whole(&fleet, loads)?;
         for copied in [up.finish()?, down.finish()?] {
-            assert!(copied.whole > 0 && copied.wrong == 0 && copied.failed.is_empty(), "{copied:?}");
+            assert!(copied.is_whole(), "{copied:?}");
         }
         Ok(())
     })
@@ -174,14 +176,14 @@ fn f18_a_reset_every_second_for_thirty_seconds_still_makes_progress() -> Result<
         }
         all_whole(&fleet, loads)?;
         for copied in [up.finish()?, down.finish()?] {
-            assert!(copied.whole > 0 && copied.wrong == 0 && copied.failed.is_empty(), "{copied:?}");
+            assert!(copied.is_whole(), "{copied:?}");
         }
         Ok(())
     })
 }
 
 #[test]
-fn f18_cuts_after_every_few_kilobytes_lose_nothing() -> Result<()> {
+fn f18_cuts_in_the_middle_of_frames_lose_nothing() -> Result<()> {
     scenario("f18-cuts", |scratch| {
         let fleet = Fleet::start(scratch, &Plan::of(1))?;
         let loads = two_loads(&fleet, scratch)?;
@@ -189,8 +191,8 @@ fn f18_cuts_after_every_few_kilobytes_lose_nothing() -> Result<()> {
         let mut chance = Chance::new(181);
         let end = Instant::now() + Duration::from_secs(15);
         while Instant::now() < end {
-            // Enough for the handshake and a little more: the cut falls anywhere in records and frames.
-            front.cut_after(24 * 1024 + chance.below(200_000));
+            // Enough for the handshake and the largest frame; the cut falls anywhere in records and frames.
+            front.cut_after(160 * 1024 + chance.below(400_000));
             front.reset();
             all_go_on(&loads, SOON)?;
         }

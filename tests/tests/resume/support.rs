@@ -91,7 +91,7 @@ pub(crate) fn each_ended_once(fleet: &Fleet) -> Result<()> {
     let open = "select count(*) from sessions where ended_at is null";
     until("the ends in the records", SOON, || fleet.query(open).is_ok_and(|count| count == "0"))?;
     let twice = fleet.query(
-        "select convert_from(body, 'UTF8')::jsonb ->> 'session', count(*) from audit \
+        "select body::jsonb ->> 'session', count(*) from audit \
          where kind = 'session.ended' group by 1 having count(*) > 1",
     )?;
     anyhow::ensure!(twice.is_empty(), "ended more than once: {twice}");
