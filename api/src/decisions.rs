@@ -1,7 +1,7 @@
 //! Why something was allowed or denied, or would be.
 
 use crate::{Action, ObjectRef, PrincipalView, Time};
-use postern_ids::DecisionId;
+use postern_ids::{DecisionId, SessionId};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -54,6 +54,12 @@ pub struct DeterminingPolicy {
 pub struct DecisionView {
     /// Its id.
     pub id: DecisionId,
+    /// The session it was about; none of a request that nobody made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// Where the session lived already and was allowed to go on: which attempt of its client this was the answer to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<u32>,
     /// When it was made.
     pub at: Time,
     /// Yes or no.

@@ -41,8 +41,11 @@ pub struct SessionView {
     pub principal: PrincipalView,
     /// What it reaches.
     pub resource: ObjectRef,
-    /// The decision that allowed it.
+    /// The decision that allowed it, or last allowed it to go on.
     pub decision: DecisionId,
+    /// The attempt of the client that it lives by: 0 for a session that cannot be resumed, 1 for one that was not.
+    #[serde(default)]
+    pub generation: u32,
     /// The caller's address; known while the session lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,

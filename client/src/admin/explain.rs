@@ -62,6 +62,11 @@ fn describe(decision: &DecisionView) -> String {
     let _ = writeln!(text, "  what      {:?} to {what}", decision.action);
     let _ = writeln!(text, "  when      {} at revision {}", decision.at, decision.revision);
     let _ = writeln!(text, "  decision  {} ({})", decision.id, decision.reason);
+    if let Some(session) = decision.session {
+        let resumed =
+            decision.resumed.map(|attempt| format!(" (resumed, attempt {attempt})")).unwrap_or_default();
+        let _ = writeln!(text, "  session   {session}{resumed}");
+    }
     for failing in &decision.failing {
         let _ = writeln!(text, "  missing   {}", printable(failing));
     }

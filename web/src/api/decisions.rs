@@ -34,7 +34,9 @@ pub(super) async fn one(
         tracing::info!(principal.id = %caller.principal.id, decision.id = %id, reason = "ownership", "authz.denied");
         return Err(not_found());
     }
-    Ok(Json(view(&entry.record, owner)))
+    let resumed = entry.generation.filter(|_| entry.is_resume);
+    let seen = view(&entry.record, owner);
+    Ok(Json(DecisionView { session: Some(entry.record.session), resumed, ..seen }))
 }
 
 pub(super) async fn explain(
@@ -106,6 +108,8 @@ fn view(record: &DecisionRecord, owner: bool) -> DecisionView {
         .flat_map(|near| near.failed.iter().map(move |failed| format!("{}: {failed}", near.rule.name)));
     DecisionView {
         id: record.decision,
+        session: None,
+        resumed: None,
         at: record.at.into(),
         outcome,
         reason: reason.to_owned(),

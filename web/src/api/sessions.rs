@@ -190,6 +190,7 @@ async fn view(
         principal: names.principal(&entry.principal).await?,
         resource: names.resource(&entry.resource.to_string()).await?,
         decision: entry.decision,
+        generation: entry.generation,
         source: live.map(|live| live.source),
         started_at: entry.started_at.into(),
         ended_at: entry.ended.map(|(_, at)| at.into()),

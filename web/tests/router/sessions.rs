@@ -26,31 +26,19 @@ impl Elsewhere {
     }
 
     async fn admit(&self, gate: &Gate, bearer: &str) -> SessionId {
-        let me = gate.get("/me", bearer).await.json();
-        let user = PrincipalId::User(me["principal"]["id"].as_str().unwrap().parse().unwrap());
-        let now = gate.now();
-        let sign_in = SignIn {
-            id: SignInId::mint(now, [1; 10]),
-            at: now,
-            mfa_at: None,
-            expires_at: Timestamp::MAX,
-            idp: "local".into(),
-        };
-        let request = Request {
-            decision: DecisionId::mint(now, rand::random()),
-            session: SessionId::mint(now, rand::random()),
-            started_at: now,
-            principal: Arc::new(gate.store.principal(user).await.unwrap().unwrap()),
-            credential: Credential::SignIn(Arc::new(sign_in)),
-            resource: Asked::Name("db".parse().unwrap()),
-            action: Action::Connect,
-            source: [192, 0, 2, 1].into(),
-        };
-        let permit = decide(&request, &gate.snapshot(), Staleness::FRESH, now).unwrap();
-        let facts = SessionFacts { ingress: "client", connector: None, generation: 1, at: now };
-        self.journal.record(permit, facts).await.unwrap();
+        let request = request(gate, bearer).await;
+        let permit = decide(&request, &gate.snapshot(), Staleness::FRESH, gate.now()).unwrap();
+        self.journal.record(permit, facts(gate, 1)).await.unwrap();
         self.ship(gate, |session| session.is_some(), request.session).await;
         request.session
+    }
+
+    async fn resume(&self, gate: &Gate, bearer: &str, session: SessionId) -> DecisionId {
+        let request = Request { session, ..request(gate, bearer).await };
+        let permit = decide(&request, &gate.snapshot(), Staleness::FRESH, gate.now()).unwrap();
+        self.journal.resumed(permit, facts(gate, 2)).await.unwrap();
+        self.ship(gate, |session| session.is_some_and(|session| session.generation == 2), session).await;
+        request.decision
     }
 
     async fn end(&self, gate: &Gate, session: SessionId, ended: Ended) {
@@ -80,6 +68,33 @@ impl Elsewhere {
         stop.cancel();
         shipping.await.unwrap();
     }
+}
+
+async fn request(gate: &Gate, bearer: &str) -> Request {
+    let me = gate.get("/me", bearer).await.json();
+    let user = PrincipalId::User(me["principal"]["id"].as_str().unwrap().parse().unwrap());
+    let now = gate.now();
+    let sign_in = SignIn {
+        id: SignInId::mint(now, [1; 10]),
+        at: now,
+        mfa_at: None,
+        expires_at: Timestamp::MAX,
+        idp: "local".into(),
+    };
+    Request {
+        decision: DecisionId::mint(now, rand::random()),
+        session: SessionId::mint(now, rand::random()),
+        started_at: now,
+        principal: Arc::new(gate.store.principal(user).await.unwrap().unwrap()),
+        credential: Credential::SignIn(Arc::new(sign_in)),
+        resource: Asked::Name("db".parse().unwrap()),
+        action: Action::Connect,
+        source: [192, 0, 2, 1].into(),
+    }
+}
+
+fn facts(gate: &Gate, generation: u32) -> SessionFacts {
+    SessionFacts { ingress: "client", connector: None, generation, at: gate.now() }
 }
 
 async fn with_db(gate: &Gate) -> String {
@@ -135,4 +150,24 @@ async fn t11_orders_to_end_sessions_are_limited_since_each_moves_the_policy() {
     }
     assert!(statuses[..120].iter().all(|status| *status == StatusCode::OK));
     assert_eq!(statuses[120], StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_resume_is_explained_as_one_and_the_list_shows_the_session_once() {
+    let gate = Gate::open().await;
+    let owner = with_db(&gate).await;
+    let elsewhere = Elsewhere::new(&gate);
+    let session = elsewhere.admit(&gate, &owner).await;
+    let first = gate.get(&format!("/sessions/{session}"), &owner).await.json();
+    let resumed = elsewhere.resume(&gate, &owner, session).await;
+    let listed = gate.get("/sessions", &owner).await.json();
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
+    let now = &listed["items"][0];
+    assert_eq!((&now["generation"], &now["decision"]), (&json!(2), &json!(resumed.to_string())));
+    assert_eq!((&first["generation"], &first["started_at"]), (&json!(1), &now["started_at"]));
+    for (decision, attempt) in [(&first["decision"], json!(null)), (&now["decision"], json!(2))] {
+        let why = gate.get(&format!("/decisions/{}", decision.as_str().unwrap()), &owner).await.json();
+        assert_eq!((&why["session"], &why["resumed"]), (&json!(session.to_string()), &attempt), "{why}");
+        assert_eq!(why["outcome"], "allow");
+    }
 }
