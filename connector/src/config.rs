@@ -6,6 +6,7 @@ use std::{
     fs, io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The allow-list in the state directory, one entry a line; `enroll --allow` writes it.
@@ -36,12 +37,18 @@ pub enum ConfigError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Sessions at once; each holds one socket.
+    /// Sessions at once, those whose client is away included; each holds one socket.
     pub sessions_max: NonZeroUsize,
     /// Targets being dialed at once; each waits up to the dial deadline.
     pub dials_max: NonZeroUsize,
     /// Links to each gateway address.
     pub slots: Slots,
+    /// How long a session waits for its client to come back.
+    #[serde(rename = "resume_window_seconds")]
+    pub resume_window: ResumeWindow,
+    /// What the sessions of the process may keep for clients that have not acknowledged it.
+    #[serde(rename = "replay_mib")]
+    pub replay: ReplayBudget,
 }
 
 /// How many links to each gateway address.
@@ -64,11 +71,53 @@ impl TryFrom<u8> for Slots {
     }
 }
 
+/// How long a session waits for its client to come back: from 1 second to an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct ResumeWindow(u32);
+
+impl ResumeWindow {
+    /// The span.
+    pub fn get(self) -> Duration {
+        Duration::from_secs(self.0.into())
+    }
+}
+
+impl TryFrom<u32> for ResumeWindow {
+    type Error = &'static str;
+
+    fn try_from(seconds: u32) -> Result<Self, Self::Error> {
+        let sane = (1..=3_600).contains(&seconds);
+        if sane { Ok(Self(seconds)) } else { Err("resume_window_seconds must be from 1 to 3600") }
+    }
+}
+
+/// Memory for bytes that are not acknowledged, in the whole process: from 1 MiB to 64 GiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct ReplayBudget(u32);
+
+impl ReplayBudget {
+    /// The bytes.
+    pub fn bytes(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX).saturating_mul(1024 * 1024)
+    }
+}
+
+impl TryFrom<u32> for ReplayBudget {
+    type Error = &'static str;
+
+    fn try_from(mib: u32) -> Result<Self, Self::Error> {
+        if (1..=65_536).contains(&mib) { Ok(Self(mib)) } else { Err("replay_mib must be from 1 to 65536") }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let sessions_max = NonZeroUsize::new(16_384).unwrap_or(NonZeroUsize::MIN);
         let dials_max = NonZeroUsize::new(512).unwrap_or(NonZeroUsize::MIN);
-        Self { sessions_max, dials_max, slots: Slots(2) }
+        let (resume_window, replay) = (ResumeWindow(120), ReplayBudget(256));
+        Self { sessions_max, dials_max, slots: Slots(2), resume_window, replay }
     }
 }
 
@@ -160,6 +209,13 @@ mod tests {
         assert!(error.contains("alow") && error.contains("line 2"), "{error}");
         fs::write(&path, "allow = [\"10.0.0.0/8\"]\n").unwrap();
         assert!(ConfigFile::read(&path).unwrap_err().to_string().contains("HOST:PORT"));
+        for limit in ["resume_window_seconds = 0", "replay_mib = 0", "slots = 17"] {
+            fs::write(&path, format!("[limits]\n{limit}\n")).unwrap();
+            assert!(
+                ConfigFile::read(&path).unwrap_err().to_string().contains("must be from 1 to"),
+                "{limit}"
+            );
+        }
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use crate::{
     backoff::Backoff,
     credentials::DialCredentials,
+    held::announce,
+    links::{self, Gateway},
     serve::Server,
     status::{LinkState, machine_now},
     target::Resolver,
 };
 use postern_ids::{Ended, InstanceId};
-use postern_tunnel_io::{
-    Dial, DialError, Event, Incoming, Link, LinkConfig, LinkEnded, Proxy, dial, tls::Trust,
-};
+use postern_tunnel_io::{Dial, DialError, Event, Incoming, Link, LinkConfig, LinkEnded, Proxy, dial, tls};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -22,7 +22,7 @@ use url::Url;
 /// Another instance of this connector took over: it is not fought for this long.
 const DUPLICATE_PAUSE: Duration = Duration::from_secs(60);
 /// A link that lived this long was a good one; the next failure is a new outage.
-const GOOD_AFTER: Duration = Duration::from_secs(10);
+const GOOD_AFTER: Duration = Duration::from_secs(1);
 /// A gateway may ask for a pause, up to this long.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 /// Gateways learn of a new connector from their snapshot: one that enrolled just now may be unknown for a moment.
@@ -41,11 +41,15 @@ pub struct Slot<R> {
     /// What lanes are served with.
     pub server: Arc<Server<R>>,
     /// Where to dial.
-    pub gateway: Url,
+    pub url: Url,
+    /// The place of that address among all.
+    pub gateway: Gateway,
     /// Whom to trust there.
-    pub trust: Trust,
+    pub tls: tls::Client,
     /// The way out.
     pub proxy: Proxy,
+    /// The limits of the link.
+    pub config: LinkConfig,
     /// This process.
     pub instance: InstanceId,
     /// Which of the links to this gateway.
@@ -66,13 +70,15 @@ pub struct Final {
     pub gateway: Url,
     /// What it said.
     pub reason: String,
+    /// It does not know this connector: removed, not revoked.
+    pub is_unknown: bool,
 }
 
 enum Next {
     AfterBackoff,
     After(Duration),
     AtOnce,
-    Stop(String),
+    Stop(Final),
 }
 
 impl<R: Resolver> Slot<R> {
@@ -98,9 +104,9 @@ impl<R: Resolver> Slot<R> {
                 Err(error) => self.after_failed_dial(&error),
             };
             let pause = match next {
-                Next::Stop(reason) => {
-                    self.board(LinkState::Stopped, Some(reason.clone()));
-                    return Err(Final { gateway: self.gateway, reason });
+                Next::Stop(ended) => {
+                    self.board(LinkState::Stopped, Some(ended.reason.clone()));
+                    return Err(ended);
                 }
                 Next::AtOnce => continue,
                 Next::AfterBackoff => backoff.next(rand::random(), Instant::now()),
@@ -125,14 +131,14 @@ impl<R: Resolver> Slot<R> {
             instance: self.instance,
             slot: self.slot,
         };
-        let mut url = self.gateway.clone();
+        let mut url = self.url.clone();
         url.set_path("/tunnel/connector");
         let dialed = dial(Dial {
             url,
-            tls: self.trust.clone().into(),
+            tls: self.tls.clone(),
             proxy: self.proxy.clone(),
             credentials: &mut credentials,
-            config: LinkConfig::default(),
+            config: self.config.clone(),
         })
         .await;
         let ahead = self.server.clock.machine_ahead_ms(std::time::SystemTime::now(), Instant::now());
@@ -142,10 +148,11 @@ impl<R: Resolver> Slot<R> {
 
     fn after_failed_dial(&self, error: &DialError) -> Next {
         let reason = chain(error);
-        if error.is_final() && !self.is_just_enrolled(error) {
-            return Next::Stop(reason);
+        let is_unknown = is_unknown(error);
+        if error.is_final() && !(is_unknown && self.is_just_enrolled()) {
+            return Next::Stop(Final { gateway: self.url.clone(), reason, is_unknown });
         }
-        tracing::warn!(gateway = %self.gateway, slot = self.slot, reason, "dial failed");
+        tracing::warn!(gateway = %self.url, slot = self.slot, reason, "dial failed");
         self.board(LinkState::Connecting, Some(reason));
         let DialError::Refused { refused } = error else { return Next::AfterBackoff };
         match refused.retry_after {
@@ -155,33 +162,36 @@ impl<R: Resolver> Slot<R> {
         }
     }
 
-    fn is_just_enrolled(&self, error: &DialError) -> bool {
-        let unknown = matches!(error, DialError::Refused { refused }
-            if refused.code.as_deref() == Some("connector_unknown"));
-        unknown && machine_now().since(self.server.identity.enrolled.enrolled_at) < JUST_ENROLLED
+    fn is_just_enrolled(&self) -> bool {
+        machine_now().since(self.server.identity.enrolled.enrolled_at) < JUST_ENROLLED
     }
 
     /// Serves the link until it ends or either side wants to leave it.
     async fn run(&self, link: Link, mut incoming: Incoming) -> Next {
-        tracing::info!(gateway = %self.gateway, slot = self.slot, "link up");
+        tracing::info!(gateway = %self.url, slot = self.slot, "link up");
+        let up = Arc::new(self.server.links.enter(self.gateway, &link));
+        self.tasks.spawn({
+            let (server, up, link) = (self.server.clone(), up.clone(), link.clone());
+            async move { announce::list(&server.streams, &link, &up).await }
+        });
         loop {
             let event = tokio::select! {
                 () = self.stop.cancelled() => {
                     link.go_away(CODE_LEAVING, "the connector is stopping");
                     self.board(LinkState::Draining, None);
-                    self.drain_in_background(incoming);
+                    self.drain_in_background(up, incoming);
                     return Next::AtOnce;
                 }
                 event = incoming.next() => event,
             };
             match event {
                 Some(Event::GoAway { code, hint }) => {
-                    tracing::info!(gateway = %self.gateway, slot = self.slot, code, hint, "the gateway is leaving");
+                    tracing::info!(gateway = %self.url, slot = self.slot, code, hint, "the gateway is leaving");
                     self.board(
                         LinkState::Connecting,
                         Some(format!("the gateway is leaving: {hint} ({code})")),
                     );
-                    self.drain_in_background(incoming);
+                    self.drain_in_background(up, incoming);
                     return Next::AfterBackoff;
                 }
                 Some(event) => self.handle(event),
@@ -206,9 +216,10 @@ impl<R: Resolver> Slot<R> {
     }
 
     /// Lets the sessions of a link that takes no new ones run out, while the slot goes on elsewhere.
-    fn drain_in_background(&self, mut incoming: Incoming) {
+    fn drain_in_background(&self, up: Arc<links::Entry>, mut incoming: Incoming) {
         let server = self.server.clone();
         self.tasks.spawn(async move {
+            let _up = up;
             while let Some(event) = incoming.next().await {
                 if let Event::Kill { session, code } = event {
                     server.live.kill(session, Ended::from_code(code).unwrap_or(Ended::Revoked));
@@ -221,12 +232,16 @@ impl<R: Resolver> Slot<R> {
         let LinkEnded { code, reason, by } = ended;
         let told = format!("the link ended with {code}: {reason}");
         if CODES_FINAL.contains(code) {
-            return Next::Stop(told);
+            return Next::Stop(Final { gateway: self.url.clone(), reason: told, is_unknown: false });
         }
-        tracing::warn!(gateway = %self.gateway, slot = self.slot, code, reason, ?by, "link lost");
+        tracing::warn!(gateway = %self.url, slot = self.slot, code, reason, ?by, "link lost");
         self.board(LinkState::Connecting, Some(told));
         if *code == CODE_DUPLICATE { Next::After(DUPLICATE_PAUSE) } else { Next::AfterBackoff }
     }
+}
+
+fn is_unknown(error: &DialError) -> bool {
+    matches!(error, DialError::Refused { refused } if refused.code.as_deref() == Some("connector_unknown"))
 }
 
 /// An error with its causes, in one line.

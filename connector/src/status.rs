@@ -52,6 +52,17 @@ pub struct LinkStatus {
     pub last_failure: Option<Failure>,
 }
 
+/// The sessions that can outlive their links.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamsStatus {
+    /// How many there are, those without a client included.
+    pub held: u64,
+    /// How many wait for their client to come back.
+    pub detached: u64,
+    /// Since when the first of those waits, by this machine's clock.
+    pub detached_since: Option<Timestamp>,
+}
+
 /// Everything `status` shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -69,6 +80,9 @@ pub struct Status {
     pub links: Vec<LinkStatus>,
     /// Sessions now.
     pub sessions_live: u64,
+    /// Those of them that can outlive their links.
+    #[serde(default)]
+    pub streams: StreamsStatus,
     /// Sessions since the start.
     pub sessions_total: u64,
     /// Lanes refused since the start.
@@ -178,6 +192,12 @@ impl Status {
             "sessions   {} now, {} since the start, {} refused",
             self.sessions_live, self.sessions_total, self.refused_total
         );
+        let StreamsStatus { held, detached, detached_since } = self.streams;
+        if held > 0 {
+            let longest = detached_since.map(|since| format!(", the first for {}", human(now.since(since))));
+            let longest = longest.unwrap_or_default();
+            let _ = writeln!(text, "resumable  {held} now, {detached} waiting for their client{longest}");
+        }
         for link in &self.links {
             let state = match link.state {
                 LinkState::Connecting => "connecting",
@@ -237,6 +257,7 @@ mod tests {
                 last_failure: None,
             }],
             sessions_live: 0,
+            streams: StreamsStatus::default(),
             sessions_total: 0,
             refused_total: 0,
             last_refusal: None,
@@ -252,6 +273,16 @@ mod tests {
         let shown = board.read();
         assert!(shown.is_up());
         assert!(shown.describe(true, machine_now()).contains("connection refused"));
+    }
+
+    #[test]
+    fn sessions_that_wait_for_their_client_are_told_with_the_oldest() {
+        let since = Some(Timestamp::from_secs(100));
+        let waiting =
+            Status { streams: StreamsStatus { held: 5, detached: 2, detached_since: since }, ..status() };
+        let text = waiting.describe(true, Timestamp::from_secs(141));
+        assert!(text.contains("5 now, 2 waiting for their client, the first for 41 s"), "{text}");
+        assert!(!status().describe(true, machine_now()).contains("resumable"));
     }
 
     #[test]

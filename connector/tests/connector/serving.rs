@@ -1,26 +1,16 @@
 //! A running connector against a gateway: which lanes it serves, what it refuses, and how it comes back.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-mod gateway;
-
+use crate::{
+    gateway::{Gateway, PATIENCE, Scene, open_with},
+    target::{assert_untouched, target},
+};
 use bytes::Bytes;
-use gateway::{Gateway, PATIENCE, open_with};
 use postern_connector::status::{LinkState, Status, machine_now};
 use postern_ids::{ConnectorId, Ended, Refusal};
 use postern_token::{Alg, SigningKey};
 use postern_tunnel_io::{OpenError, Opened};
-use std::{net::SocketAddr, time::Duration};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
-
-/// A listener that tests may see reached, with the line that admits it.
-async fn target() -> (TcpListener, SocketAddr, Vec<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address, vec![address.to_string()])
-}
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn refusal(opened: Result<Opened, OpenError>) -> (Refusal, String) {
     match opened {
@@ -29,13 +19,6 @@ fn refusal(opened: Result<Opened, OpenError>) -> (Refusal, String) {
         }
         other => panic!("not refused: {other:?}"),
     }
-}
-
-/// Nothing has come to the target, and nothing is on its way: one connection of our own is the first that it sees.
-async fn assert_untouched(target: &TcpListener) {
-    let ours = tokio::net::TcpStream::connect(target.local_addr().unwrap()).await.unwrap();
-    let (_, peer) = target.accept().await.unwrap();
-    assert_eq!(peer, ours.local_addr().unwrap(), "the target saw a connection that it must not see");
 }
 
 #[tokio::test]
@@ -106,7 +89,8 @@ async fn t11_only_a_current_grant_for_this_connector_by_a_pinned_key_is_served()
 async fn f34_a_machine_clock_that_is_years_off_neither_stops_the_link_nor_stays_hidden() {
     let (target, address, allow) = target().await;
     let in_three_years = machine_now().plus(Duration::from_secs(3 * 365 * 86_400));
-    let (gateway, running) = Gateway::at(in_three_years, &allow).await;
+    let (gateway, running) =
+        Gateway::start(Scene { allow: &allow, now: in_three_years, ..Scene::default() }).await;
     let dialed = gateway.accept().await;
     gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
     target.accept().await.unwrap();
@@ -216,6 +200,8 @@ async fn an_order_to_stop_lets_sessions_run_out() {
     let mut session = gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
     let (mut tcp, _) = target.accept().await.unwrap();
     running.orders.stop.cancel();
+    let list = dialed.incoming.next().await;
+    assert!(matches!(list, Some(postern_tunnel_io::Event::Inventory { last: true, .. })), "{list:?}");
     let event = tokio::time::timeout(PATIENCE, dialed.incoming.next()).await.unwrap();
     assert!(matches!(event, Some(postern_tunnel_io::Event::GoAway { code: 1001, .. })), "{event:?}");
     session.lane.write_all(b"last words").await.unwrap();
@@ -228,6 +214,8 @@ async fn an_order_to_stop_lets_sessions_run_out() {
     let path = running.state_dir().join("status.json");
     let (dir, task) = (running.dir, running.task);
     tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap().unwrap();
+    let ended = tokio::time::timeout(PATIENCE, dialed.link.closed()).await.unwrap();
+    assert_eq!((ended.code, ended.reason.as_str()), (1001, "the connector stopped"), "{ended:?}");
     let text = std::fs::read_to_string(&path).unwrap();
     let status: Status = serde_json::from_str(&text).unwrap();
     assert!(status.links.iter().all(|link| link.state == LinkState::Stopped));
@@ -239,10 +227,14 @@ async fn an_order_to_stop_at_once_ends_sessions() {
     let (target, address, allow) = target().await;
     let (gateway, running) = Gateway::with_connector(&allow).await;
     let dialed = gateway.accept().await;
-    let _session = gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
+    let mut session = gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
     let (mut tcp, _) = target.accept().await.unwrap();
     running.orders.stop.cancel();
     running.orders.stop_now.cancel();
     running.ended().await.unwrap();
     assert!(matches!(tcp.read(&mut [0; 1]).await, Ok(0) | Err(_)));
+    let told = session.lane.read(&mut [0; 1]).await.unwrap_err().into_inner().unwrap();
+    let told = told.downcast_ref::<postern_tunnel_io::LaneReset>().unwrap();
+    assert_eq!(told.code, Ended::ConnectorLost.code(), "the session is told before the link goes");
+    assert_eq!(dialed.link.closed().await.code, 1001, "the link ends in order as well");
 }

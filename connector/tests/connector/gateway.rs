@@ -27,8 +27,25 @@ pub(crate) const ISSUER: &str = "https://gw.example";
 /// Longer than anything here takes; a test that waits this long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a connector is started with.
+pub(crate) struct Scene<'a> {
+    pub(crate) allow: &'a [String],
+    /// What the gateways believe the time is.
+    pub(crate) now: Timestamp,
+    /// Gateways that it knows.
+    pub(crate) gateways: usize,
+    pub(crate) limits: &'a str,
+}
+
+impl Default for Scene<'_> {
+    fn default() -> Self {
+        Self { allow: &[], now: machine_now(), gateways: 1, limits: "slots = 1" }
+    }
+}
+
+/// One installation: gateways that share keys and a clock.
 pub(crate) struct Gateway {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     pub(crate) connector: ConnectorId,
     pub(crate) connector_key: VerifyingKey,
     pub(crate) grant_key: SigningKey,
@@ -81,25 +98,28 @@ impl Running {
 impl Gateway {
     /// A gateway with one enrolled connector, which runs with this allow-list.
     pub(crate) async fn with_connector(allow: &[String]) -> (Self, Running) {
-        Self::at(machine_now(), allow).await
+        Self::start(Scene { allow, ..Scene::default() }).await
     }
 
-    /// The same, at another time than this machine's.
-    pub(crate) async fn at(now: Timestamp, allow: &[String]) -> (Self, Running) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub(crate) async fn start(scene: Scene<'_>) -> (Self, Running) {
+        let now = scene.now;
+        let mut listeners = vec![];
+        for _ in 0..scene.gateways {
+            listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        }
         let key = SigningKey::generate(Alg::EdDsa).unwrap();
         let gateway = Self {
             connector: ConnectorId::mint(now, rand::random()),
             connector_key: key.verifying().clone(),
             grant_key: SigningKey::generate(Alg::EdDsa).unwrap(),
-            listener,
+            listeners,
             now,
         };
-        let running = gateway.run(key, allow);
+        let running = gateway.run(key, &scene);
         (gateway, running)
     }
 
-    fn run(&self, key: SigningKey, allow: &[String]) -> Running {
+    fn run(&self, key: SigningKey, scene: &Scene<'_>) -> Running {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::open(&dir.path().join("state")).unwrap();
         let enrolled = Enrolled {
@@ -107,15 +127,15 @@ impl Gateway {
             name: "office-1".parse().unwrap(),
             site: "office".parse().unwrap(),
             issuer: ISSUER.to_owned(),
-            gateways: vec![format!("http://{}", self.address()).parse().unwrap()],
+            gateways: self.listeners.iter().map(url).collect(),
             ca_sha256: None,
             grant_keys: vec![self.grant_key.verifying().to_jwk()],
             enrolled_at: Timestamp::EPOCH,
         };
-        let limits: Limits = toml::from_str("slots = 1").unwrap();
+        let limits: Limits = toml::from_str(scene.limits).unwrap();
         let setup = Setup {
             identity: Identity::new(enrolled, key).unwrap(),
-            allow: allow.iter().map(|line| line.parse::<Entry>().unwrap()).collect::<AllowList>(),
+            allow: scene.allow.iter().map(|line| line.parse::<Entry>().unwrap()).collect::<AllowList>(),
             limits,
             ca_files: vec![],
             gateways: vec![],
@@ -129,14 +149,19 @@ impl Gateway {
         Running { dir, orders, task }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.listener.local_addr().unwrap()
+    fn listener(&self, gateway: usize) -> &TcpListener {
+        self.listeners.get(gateway).unwrap()
     }
 
     /// Takes the next dial, challenges it, and lets it in.
     pub(crate) async fn accept(&self) -> Dialed {
+        self.accept_at(0).await
+    }
+
+    /// The same, at one of several gateways.
+    pub(crate) async fn accept_at(&self, gateway: usize) -> Dialed {
         let take = async {
-            let (mut tcp, _) = self.listener.accept().await.unwrap();
+            let (mut tcp, _) = self.listener(gateway).accept().await.unwrap();
             let first = read_request(&mut tcp).await;
             assert!(first.get(http::header::AUTHORIZATION).is_none(), "nothing is sent before the challenge");
             let challenge = format!(
@@ -168,7 +193,7 @@ impl Gateway {
 
     /// Turns the next dial away with this problem.
     pub(crate) async fn refuse(&self, status: &str, problem: &str) {
-        let (mut tcp, _) = self.listener.accept().await.unwrap();
+        let (mut tcp, _) = self.listener(0).accept().await.unwrap();
         read_request(&mut tcp).await;
         let answer = format!(
             "HTTP/1.1 {status}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\r\n{problem}",
@@ -202,6 +227,10 @@ impl Gateway {
     pub(crate) async fn open(&self, link: &Link, claims: &GrantClaims) -> Result<Opened, OpenError> {
         open_with(link, claims, &self.grant_key).await
     }
+}
+
+fn url(listener: &TcpListener) -> url::Url {
+    format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()
 }
 
 pub(crate) async fn open_with(
