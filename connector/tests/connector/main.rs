@@ -4,5 +4,6 @@
 mod attach;
 mod client;
 mod gateway;
+mod renewal;
 mod serving;
 mod target;

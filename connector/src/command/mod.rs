@@ -1,21 +1,21 @@
 //! What each subcommand does, and the exit code it ends with.
 
+mod run;
+
 use crate::{
     allow::{AllowList, Entry},
-    cli::{Cli, Command, Enroll, Run},
+    cli::{Cli, Command, Enroll},
     config::{self, ALLOW_FILE, ConfigError, ConfigFile},
     enroll::{self, EnrollError},
-    identity::{Identity, IdentityError, StateDir, is_running},
-    link::{Final, chain},
-    run::{self, Orders, Setup},
+    identity::{IdentityError, StateDir, is_running},
+    link::chain,
+    run::Orders,
     status::{STATUS_FILE, Status, machine_now},
-    target::SystemResolver,
 };
 use postern_private_file::{self as private_file, PrivateFileError};
 use std::{
     fmt,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 /// The process' exit codes (sysexits).
@@ -76,17 +76,11 @@ impl From<EnrollError> for Failure {
         let code = match error {
             EnrollError::Identity(error) => return error.into(),
             EnrollError::NoToken | EnrollError::TokenFile { .. } => ExitCode::Config,
-            EnrollError::Token(_) | EnrollError::Url => ExitCode::Refused,
+            EnrollError::Token(_) | EnrollError::Url | EnrollError::Gateways(_) => ExitCode::Refused,
             EnrollError::Call(_) if error.is_temporary() => ExitCode::Unavailable,
             EnrollError::Call(_) => ExitCode::Refused,
         };
         Self { code, text }
-    }
-}
-
-impl From<Final> for Failure {
-    fn from(ended: Final) -> Self {
-        Self::new(ExitCode::Refused, ended)
     }
 }
 
@@ -134,7 +128,7 @@ pub async fn execute(cli: Cli, orders: Orders) -> Result<(), Failure> {
     let place = Place::new(&cli)?;
     match cli.command {
         Command::Enroll(command) => enroll_command(&place, command).await,
-        Command::Run(command) => run_command(place, command, orders).await,
+        Command::Run(command) => run::run(&place, &command, &orders).await,
         Command::Status { json } => status_command(&place, json),
     }
 }
@@ -159,71 +153,6 @@ async fn enroll_command(place: &Place, command: Enroll) -> Result<(), Failure> {
         eprintln!("its allow-list is empty: nothing can be reached before you give --allow HOST:PORT");
     }
     Ok(())
-}
-
-async fn run_command(place: Place, command: Run, orders: Orders) -> Result<(), Failure> {
-    let state = StateDir::open(&place.state_dir)?;
-    let allow = place.allow(command.allow.clone())?;
-    let ca_files = place.ca_files(&command.ca_files);
-    let identity = match state.identity()? {
-        Some(identity) => identity,
-        None => enroll_first(&place, &command, &ca_files, &state, &orders).await?,
-    };
-    raise_file_limit();
-    tracing::info!(connector = %identity.enrolled.connector, name = %identity.enrolled.name,
-        site = %identity.enrolled.site, allow = allow.entries().len(), "connector starts");
-    if allow.entries().is_empty() {
-        tracing::warn!("the allow-list is empty: nothing can be reached before --allow HOST:PORT is given");
-    }
-    let setup = Setup {
-        identity,
-        allow,
-        limits: place.file.limits,
-        ca_files,
-        gateways: place.file.gateways,
-        resolver: SystemResolver,
-    };
-    Ok(run::run(setup, &state, orders).await?)
-}
-
-/// Enrolls before the first run. A gateway that is not up yet is waited for, as containers start in any order.
-async fn enroll_first(
-    place: &Place,
-    command: &Run,
-    ca_files: &[PathBuf],
-    state: &StateDir,
-    orders: &Orders,
-) -> Result<Identity, Failure> {
-    let token = enroll::read_token(&command.token, place.file.token_file.as_deref())?;
-    let mut backoff = crate::backoff::Backoff::default();
-    loop {
-        let error = match enroll::enroll(&token, command.name.clone(), ca_files, state).await {
-            Ok(enrolled) => {
-                tracing::info!(connector = %enrolled.connector, name = %enrolled.name, "enrolled");
-                let missing = || Failure::new(ExitCode::Config, "the identity was not kept");
-                return state.identity()?.ok_or_else(missing);
-            }
-            Err(error) if error.is_temporary() => error,
-            Err(error) => return Err(error.into()),
-        };
-        tracing::warn!(reason = chain(&error), "enrolment has to wait");
-        // Slower than links: enrolment is limited to a few tries a minute for each address.
-        let pause = backoff.next(rand::random(), Instant::now()).max(Duration::from_secs(1));
-        tokio::select! {
-            () = orders.stop.cancelled() => return Err(error.into()),
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
-
-/// Each session holds a socket; common soft limits end at 1,024.
-fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "the limit of open files could not be raised");
-    }
 }
 
 fn status_command(place: &Place, json: bool) -> Result<(), Failure> {
