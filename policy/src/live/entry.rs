@@ -22,6 +22,25 @@ struct Basis {
     resource: Arc<Resource>,
 }
 
+/// Tells apart what stood in a place of the table at two moments, so that an answer worked out without the lock is not
+/// applied to something else: neither to a session that changed nor to one that was entered anew by a resume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Version {
+    entered: u32,
+    changes: u32,
+}
+
+impl Version {
+    /// The first of the table's `entered`th entry.
+    pub(super) fn first(entered: u32) -> Self {
+        Self { entered, changes: 0 }
+    }
+
+    pub(super) fn next(self) -> Self {
+        Self { changes: self.changes.wrapping_add(1), ..self }
+    }
+}
+
 /// One live session as the table keeps it.
 #[derive(Debug)]
 pub(super) struct Entry<H> {
@@ -34,13 +53,12 @@ pub(super) struct Entry<H> {
     pub(super) fails_closed: bool,
     /// Whether the principal changed since the last answer.
     dirty: bool,
-    /// Counts changes, so that an answer worked out without the lock is not applied to something else.
-    pub(super) version: u32,
+    pub(super) version: Version,
     pub(super) handle: H,
 }
 
 impl<H> Entry<H> {
-    pub(super) fn new(permit: &Permit, handle: H) -> Self {
+    pub(super) fn new(permit: &Permit, handle: H, entered: u32) -> Self {
         let ruling = permit.ruling();
         // By its id from here on: a name that is given to another resource takes no session with it.
         let request = Request { resource: Asked::Id(permit.resource().id), ..permit.request().clone() };
@@ -57,7 +75,7 @@ impl<H> Entry<H> {
             recheck_at: permit.recheck_at(),
             fails_closed: permit.fails_closed(),
             dirty: false,
-            version: 0,
+            version: Version::first(entered),
             handle,
         }
     }
@@ -74,7 +92,7 @@ impl<H> Entry<H> {
     }
 
     /// Takes over a new answer if it is about what stands here; an answer on a newer snapshot stays.
-    pub(super) fn accept(&mut self, version: u32, yes: &Yes, snapshot: &Snapshot) -> bool {
+    pub(super) fn accept(&mut self, version: Version, yes: &Yes, snapshot: &Snapshot) -> bool {
         if self.version != version {
             return false;
         }
@@ -107,7 +125,7 @@ impl<H> Entry<H> {
         let differs = mine.groups != principal.groups;
         self.request.principal = principal.clone();
         self.dirty |= differs;
-        self.version = self.version.wrapping_add(1);
+        self.version = self.version.next();
         differs
     }
 

@@ -1,6 +1,11 @@
 //! One look at the live sessions, in slices, so that nobody waits for the whole of it.
 
-use super::{cut::Cut, entry::Entry, memo::Memo, shards::Shards};
+use super::{
+    cut::Cut,
+    entry::{Entry, Version},
+    memo::Memo,
+    shards::Shards,
+};
 use crate::{
     deny::Deny,
     judge::{No, Stage, Yes, judge_with, standing},
@@ -27,7 +32,7 @@ pub struct Pass<'a, H> {
 struct Seen {
     request: Request,
     connector: Option<ConnectorId>,
-    version: u32,
+    version: Version,
     stands: bool,
 }
 

@@ -45,11 +45,17 @@ pub struct LiveTable<H> {
     shards: Shards<H>,
     /// `max_staleness` of the newest snapshot seen, in seconds.
     max_staleness_s: AtomicU32,
+    /// How many sessions entered.
+    entered: AtomicU32,
 }
 
 impl<H> Default for LiveTable<H> {
     fn default() -> Self {
-        Self { shards: Shards::default(), max_staleness_s: AtomicU32::new(u32::MAX) }
+        Self {
+            shards: Shards::default(),
+            max_staleness_s: AtomicU32::new(u32::MAX),
+            entered: AtomicU32::new(0),
+        }
     }
 }
 
@@ -68,7 +74,8 @@ impl<H> LiveTable<H> {
         now: Timestamp,
     ) -> Result<Permit, Deny> {
         let session = permit.session();
-        let earlier = self.shards.shard(session).insert(Entry::new(&permit, handle));
+        let entered = self.entered.fetch_add(1, Ordering::Relaxed);
+        let earlier = self.shards.shard(session).insert(Entry::new(&permit, handle, entered));
         drop(earlier);
         let current = current();
         self.note(&current.snapshot);
@@ -88,7 +95,7 @@ impl<H> LiveTable<H> {
     pub fn carried_by(&self, session: SessionId, connector: ConnectorId) {
         self.shards.shard(session).change(session, |entry| {
             entry.connector = Some(connector);
-            entry.version = entry.version.wrapping_add(1);
+            entry.version = entry.version.next();
         });
     }
 
