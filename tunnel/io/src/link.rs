@@ -175,6 +175,20 @@ impl Link {
         }
     }
 
+    /// Waits until no lane is open, so that a close loses nothing: a lane that both sides finished may still have bytes
+    /// to send. One task at a time.
+    pub async fn lanes_done(&self) {
+        poll_fn(|cx| {
+            let mut state = self.shared.lock();
+            if state.machine.lanes() == 0 {
+                return Poll::Ready(());
+            }
+            state.leaver = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// How the link ended, if it has.
     pub fn ended(&self) -> Option<LinkEnded> {
         self.shared.lock().ended.clone()
@@ -264,7 +278,10 @@ impl Drop for Opening {
         if let Some(lane) = self.lane {
             self.shared.act(|state| {
                 state.lanes.remove(&lane);
-                state.machine.reset(lane, Reset { code: Ended::ClientLost.code(), class: ResetClass::End });
+                // Nobody waits any more. That ends a plain lane; a resumable stream that it would have carried goes on.
+                state
+                    .machine
+                    .reset(lane, Reset { code: Ended::ClientLost.code(), class: ResetClass::Detach });
             });
         }
     }
