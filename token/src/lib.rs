@@ -28,7 +28,7 @@ pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use keyset::{KeySet, KidTaken};
 pub use kinds::{
     ACCESS_AUDIENCE, TICKET_LIFETIME_MAX, claimed_connector, mint_access, mint_dial, mint_grant, mint_ticket,
-    verify_access, verify_dial, verify_grant, verify_held_grant, verify_ticket,
+    verify_access, verify_dial, verify_grant, verify_held_grant, verify_lapsed_access, verify_ticket,
 };
 pub use rejected::Rejected;
 pub use session_claims::{ActionClaim, CredentialClaims, SessionClaims, SignInClaims, TokenClaims};
