@@ -18,5 +18,6 @@ pub mod node;
 pub mod policies;
 pub mod route;
 pub mod sessions;
+pub mod signing;
 pub mod telemetry;
 pub mod tls;

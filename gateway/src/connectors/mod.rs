@@ -3,25 +3,35 @@
 
 mod challenge;
 mod dial_in;
+mod inventory;
 mod lane;
 mod link;
 mod presence;
 mod registry;
+mod said;
+mod stream;
 
 pub use challenge::{ChallengeError, Challenges};
 pub use dial_in::{DialRefused, Dialer, NONCE_HEADER, SCHEME, TIME_HEADER, verify};
-pub use lane::{Lanes, OpenFailed};
+pub use inventory::{Holdings, Standing, Told};
+pub use lane::Lanes;
 pub use presence::Presence;
-pub use registry::{EnterError, Entered, Place, Registry};
+pub use registry::{EnterError, Entered, Home, Place, Registry, Way};
+pub use said::{OpenFailed, ended_by_connector};
+pub use stream::NotOpened;
 
-use crate::lifecycle::Lifecycle;
+use crate::{lifecycle::Lifecycle, signing::Signer};
+use inventory::Reader;
+use link::Served;
 use postern_ids::ConnectorId;
 use postern_policy::{Snapshot, model::ConnectorState};
 use postern_tunnel_io::{Incoming, Link};
-use std::{sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 /// Close codes of links, from the protocol's table of codes.
 mod close {
+    /// The connector broke the protocol.
+    pub(super) const PROTOCOL: u16 = 1002;
     /// A newer link or instance took over.
     pub(super) const SUPERSEDED: u16 = 4409;
     /// The connector was revoked. Final.
@@ -31,16 +41,29 @@ mod close {
 }
 
 /// The connectors of this gateway.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Connectors {
     registry: Arc<Registry<Link>>,
+    signer: Signer,
+    holdings: Arc<dyn Holdings>,
     lifecycle: Lifecycle,
 }
 
+impl fmt::Debug for Connectors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connectors").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
 impl Connectors {
-    /// None yet.
-    pub fn new(lifecycle: Lifecycle) -> Self {
-        Self { registry: Arc::default(), lifecycle }
+    /// Over an empty registry. What connectors hold is checked against what `signer` signed, and told to `holdings`.
+    pub fn new(
+        registry: Arc<Registry<Link>>,
+        signer: Signer,
+        holdings: Arc<dyn Holdings>,
+        lifecycle: Lifecycle,
+    ) -> Self {
+        Self { registry, signer, holdings, lifecycle }
     }
 
     /// The links.
@@ -62,8 +85,12 @@ impl Connectors {
             }
         };
         self.on_entered(dialer, &entered);
+        self.holdings.arrived(entered.place.home());
+        let holdings = Arc::clone(&self.holdings);
+        let reader = Reader::new(entered.place, self.signer.clone(), holdings, Instant::now());
         let registry = Arc::clone(&self.registry);
-        self.lifecycle.spawn(link::serve(dialer, entered.place, link, incoming, registry));
+        let served = Served { dialer, place: entered.place, link, registry, reader };
+        self.lifecycle.spawn(served.serve(incoming));
     }
 
     fn on_entered(&self, dialer: Dialer, entered: &Entered<Link>) {

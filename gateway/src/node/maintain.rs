@@ -12,6 +12,7 @@ use crate::{
     lifecycle::Lifecycle,
     policies::wall_clock,
 };
+use postern_policy::live::Filter;
 use postern_store::{Store, journal::Sweep};
 use postern_web::KeyRing;
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -36,7 +37,9 @@ pub(super) fn maintain(
     health: Health,
 ) {
     let (journal, store, hard) = (ground.journal.clone(), ground.store.clone(), lifecycle.hard_token());
-    let sweep = Sweep { wait: RESUMABLE_FOR, is_held: Box::new(|_| false) };
+    let (held, live) = (Arc::clone(&present.held), Arc::clone(&present.live));
+    let is_held = move |session| held.knows(session) || !live.matching(&Filter::Session(session)).is_empty();
+    let sweep = Sweep { wait: RESUMABLE_FOR, is_held: Box::new(is_held) };
     lifecycle.spawn(async move { journal.ship(store, sweep, hard).await });
     let presence = Presence { connectors: present.connectors.clone(), store: ground.store.clone() };
     lifecycle.maintain("presence", presence.run());

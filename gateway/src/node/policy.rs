@@ -6,7 +6,8 @@ use crate::{
     exit::Failure,
     ingress::client::ClientLinks,
     lifecycle::Lifecycle,
-    policies::{Follower, Live, Policies, Principals, wall_clock},
+    policies::{Follower, Policies, Principals, wall_clock},
+    sessions::HeldSessions,
 };
 use postern_policy::{Snapshot, SnapshotSource};
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
@@ -14,7 +15,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 /// Loads the policy, puts it in force, and follows what changes it.
 pub(super) async fn follow_policy(
     ground: &Foundation,
-    live: &Arc<Live>,
+    held: &Arc<HeldSessions>,
     connectors: &Connectors,
     clients: &Arc<ClientLinks>,
     lifecycle: &Lifecycle,
@@ -27,10 +28,10 @@ pub(super) async fn follow_policy(
     let principals = Principals::new(ground.store.clone());
     let policies = Policies::new(first, loaded_at, feed.confirmed(), principals);
     policies.set_refusing(is_refused);
-    let (connectors, clients) = (connectors.clone(), Arc::clone(clients));
+    let (connectors, clients, waiting) = (connectors.clone(), Arc::clone(clients), Arc::clone(held));
     let follower = Follower {
         policies: Arc::clone(&policies),
-        live: Arc::clone(live),
+        live: Arc::clone(held.live()),
         journal: ground.journal.clone(),
         loader,
         feed,
@@ -38,6 +39,7 @@ pub(super) async fn follow_policy(
             connectors.reconcile(snapshot);
             clients.reconcile(snapshot, wall_clock());
         }),
+        looked: Box::new(move || waiting.sweep()),
         unread: BTreeSet::new(),
         owed: None,
     };

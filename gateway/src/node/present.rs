@@ -3,6 +3,7 @@
 use crate::{
     connectors::Connectors,
     policies::{Live, Policies, end_sessions},
+    sessions::HeldSessions,
 };
 use postern_ids::{ConnectorId, Ended, SessionId};
 use postern_policy::{
@@ -20,6 +21,7 @@ pub(super) struct Present {
     pub(super) live: Arc<Live>,
     pub(super) journal: Journal,
     pub(super) connectors: Connectors,
+    pub(super) held: Arc<HeldSessions>,
 }
 
 impl Snapshots for Present {
@@ -34,7 +36,9 @@ impl LiveSessions for Present {
     }
 
     fn end(&self, session: SessionId, ended: Ended) -> bool {
-        end_sessions(&self.live, &Filter::Session(session), ended, &self.journal) > 0
+        let lived = end_sessions(&self.live, &Filter::Session(session), ended, &self.journal) > 0;
+        self.held.sweep();
+        lived
     }
 
     fn connectors_online(&self) -> Vec<ConnectorId> {

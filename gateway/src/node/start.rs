@@ -2,7 +2,7 @@
 //! a policy is in force.
 
 use super::{
-    bind::{bind, cannot_bind, public_url},
+    bind::{bind, cannot_bind, gateways, public_url},
     certificate::Presented,
     files, first_start,
     foundation::{self, chain},
@@ -21,7 +21,8 @@ use crate::{
     listen::{ConnectionLimits, Deadlines, Door as FrontDoor, Listener},
     policies::{Live, Policies, wall_clock},
     route::Router,
-    sessions::Door,
+    sessions::{Door, HeldSessions, keep},
+    signing::Signer,
     telemetry::metric,
     tls::server_config,
 };
@@ -70,6 +71,11 @@ impl Node {
         &self.present.connectors
     }
 
+    /// The resumable sessions.
+    pub fn held(&self) -> &Arc<HeldSessions> {
+        &self.present.held
+    }
+
     /// Whether a proxy in front ends TLS.
     pub fn is_plain(&self) -> bool {
         matches!(self.config.listen.mode, Mode::HttpBehindProxy(_))
@@ -90,22 +96,27 @@ impl Node {
         let (listener, internal) = bind(&config).await?;
         let public_url = public_url(&config.public_url, listener.local);
         let issuer: Arc<str> = public_url.as_str().trim_end_matches('/').into();
-        let presented = Presented::load(&config, &public_url, &ground.store, &ground.state).await?;
+        let gateways = gateways(&config.gateways, &public_url);
+        let names = (&public_url, gateways.as_slice());
+        let presented = Presented::load(&config, names, &ground.store, &ground.state).await?;
         let keys = KeyRing::open(&ground.store, &issuer, wall_clock()).await;
         let keys = Arc::new(keys.map_err(|error| Failure::Unavailable(chain(&error)))?);
-        let live = Arc::<Live>::default();
-        let connectors = Connectors::new(lifecycle.clone());
+        let (live, registry) = (Arc::<Live>::default(), Arc::default());
+        let held = HeldSessions::new(Arc::clone(&registry), Arc::clone(&live), ground.journal.clone());
+        let signer = Signer::new(Arc::clone(&keys), Arc::clone(&issuer));
+        let connectors = Connectors::new(registry, signer, Arc::clone(&held) as _, lifecycle.clone());
         let clients = Arc::<ClientLinks>::default();
-        let policies = follow_policy(&ground, &live, &connectors, &clients, &lifecycle).await?;
+        let policies = follow_policy(&ground, &held, &connectors, &clients, &lifecycle).await?;
         let present = Present {
             policies: Arc::clone(&policies),
             live: Arc::clone(&live),
             journal: ground.journal.clone(),
-            connectors: connectors.clone(),
+            connectors,
+            held,
         };
         let web = postern_web::router(WebState::new(WebConfig {
             issuer: issuer.to_string(),
-            gateways: vec![issuer.to_string()],
+            gateways: gateways.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect(),
             ca_sha256: presented.ca_sha256(),
             store: ground.store.clone(),
             keys: Arc::clone(&keys),
@@ -113,13 +124,21 @@ impl Node {
             live: Arc::new(present.clone()),
             clock: Clock::new(wall_clock),
         }));
-        let tunnel = tunnel(&config.limits, &ground, &present, &clients, &keys, issuer, &lifecycle);
+        let tunnel = tunnel(
+            &config.limits,
+            &ground,
+            &present,
+            &clients,
+            (&keys, issuer, gateways.len() > 1),
+            &lifecycle,
+        );
         let health =
             Health { lifecycle: lifecycle.clone(), policies, live, journal: ground.journal.clone(), metrics };
+        let door = Arc::clone(&tunnel.ingress.door);
+        lifecycle.maintain("held sessions", keep(Arc::clone(&door)));
         maintain(&lifecycle, &ground, &present, &presented, &keys, &config, health.clone());
         first_start::offer_bootstrap(&ground.store, &ground.state).await?;
         let addresses = internal.local_addr().map_err(|error| cannot_bind(config.internal, &error))?;
-        let door = Arc::clone(&tunnel.ingress.door);
         let public = listener.local;
         let node = Self {
             public,

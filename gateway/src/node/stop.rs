@@ -20,17 +20,19 @@ impl Node {
         let (code, hint) = (Ended::GatewayStopped.code(), "the gateway is restarting");
         self.clients.go_away(code, hint);
         self.present.connectors.go_away(code, hint);
+        // Resumable sessions are carried elsewhere within a second; nothing of them ends here.
+        self.present.held.close();
     }
 
     /// Gives sessions time to finish, ends those that did not, and goes. Whether everything went in time.
     pub async fn finish_stop(self, patience: Duration) -> bool {
-        self.wait_until_empty(patience).await;
+        self.wait_until_let_go(patience).await;
         let left =
             end_sessions(&self.present.live, &Filter::All, Ended::GatewayStopped, &self.present.journal);
         if left > 0 {
             tracing::warn!(sessions = left, "sessions did not finish in time and were ended");
         }
-        self.wait_until_recorded().await;
+        self.wait_until_let_go(LAST_CALL).await;
         self.close_links().await;
         let all_gone = self.lifecycle.kill(LAST_CALL).await;
         self.present.journal.close();
@@ -45,9 +47,10 @@ impl Node {
         self.finish_stop(patience).await
     }
 
-    async fn wait_until_empty(&self, patience: Duration) {
+    /// A cut session has left the table at once; its task still has to stop the bytes and record the end.
+    async fn wait_until_let_go(&self, patience: Duration) {
         let until = Instant::now() + patience;
-        while !self.present.live.is_empty() && Instant::now() < until {
+        while self.door.carried() > 0 && Instant::now() < until {
             sleep(LOOK).await;
         }
     }
@@ -61,14 +64,6 @@ impl Node {
         while !(self.clients.is_empty() && self.present.connectors.online().is_empty())
             && Instant::now() < until
         {
-            sleep(LOOK).await;
-        }
-    }
-
-    /// A cut session has left the table at once; its task still has to stop the bytes and record the end.
-    async fn wait_until_recorded(&self) {
-        let until = Instant::now() + LAST_CALL;
-        while self.door.unfinished() > 0 && Instant::now() < until {
             sleep(LOOK).await;
         }
     }

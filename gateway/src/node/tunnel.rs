@@ -9,6 +9,7 @@ use crate::{
     listen::ConnectionLimits,
     route::Tunnel,
     sessions::{Door, PrincipalLimits},
+    signing::Signer,
 };
 use postern_tunnel_io::{Budget, Churn, LinkConfig};
 use postern_web::KeyRing;
@@ -19,20 +20,21 @@ pub(super) fn tunnel(
     ground: &Foundation,
     present: &Present,
     clients: &Arc<ClientLinks>,
-    keys: &Arc<KeyRing>,
-    issuer: Arc<str>,
+    (keys, issuer, has_siblings): (&Arc<KeyRing>, Arc<str>, bool),
     lifecycle: &Lifecycle,
 ) -> Tunnel {
     let policies = &present.policies;
     let registry = Arc::clone(present.connectors.registry());
+    let signer = Signer::new(Arc::clone(keys), Arc::clone(&issuer));
     let ingress = ClientIngress {
         door: Door::new(
             Arc::clone(policies),
-            Arc::clone(&present.live),
+            Arc::clone(&present.held),
             ground.journal.clone(),
             PrincipalLimits::new(limits),
         ),
-        lanes: Lanes::new(registry, Arc::clone(policies), Arc::clone(keys), Arc::clone(&issuer)),
+        lanes: Lanes::new(registry, Arc::clone(policies), signer.clone(), has_siblings),
+        signer,
         policies: Arc::clone(policies),
         links: Arc::clone(clients),
         lifecycle: lifecycle.clone(),

@@ -31,6 +31,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// have one are closed there.
 pub type Reconciled = Box<dyn Fn(&Snapshot) + Send + Sync>;
 
+/// Called after each look at the live sessions: what was cut and waits for its client is ended there.
+pub type Looked = Box<dyn Fn() + Send + Sync>;
+
 /// The one task that changes what decides.
 pub struct Follower {
     /// What it changes.
@@ -45,6 +48,8 @@ pub struct Follower {
     pub feed: ChangeFeed,
     /// What else depends on the snapshot.
     pub reconciled: Reconciled,
+    /// What else depends on the cuts.
+    pub looked: Looked,
     /// Principals that changed and could not be read again yet.
     pub unread: BTreeSet<PrincipalId>,
     /// A revision that could not be loaded yet.
@@ -209,13 +214,12 @@ impl Follower {
         let (live, policies, journal) =
             (Arc::clone(&self.live), Arc::clone(&self.policies), self.journal.clone());
         let pass = move || cut_what_must_end(scope, &live, &policies, &journal, wall_clock());
-        match tokio::task::spawn_blocking(pass).await {
-            Ok(cut) => cut,
-            Err(error) => {
-                tracing::error!(error = %error, "the live sessions could not be looked at");
-                0
-            }
-        }
+        let cut = tokio::task::spawn_blocking(pass).await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "the live sessions could not be looked at");
+            0
+        });
+        (self.looked)();
+        cut
     }
 }
 

@@ -10,7 +10,7 @@ mod tests;
 
 pub use clock::wall_clock;
 pub use cutting::end_sessions;
-pub use follow::{Follower, Reconciled};
+pub use follow::{Follower, Looked, Reconciled};
 pub use principals::{PrincipalError, Principals};
 
 use postern_policy::{

@@ -7,7 +7,8 @@ use super::{
     held::HeldSessions,
     limits::{OverLimit, PrincipalLimits},
     refused::Refused,
-    session::{Session, Stream},
+    session::Session,
+    stream::Stream,
 };
 use crate::{
     policies::{Live, Policies, wall_clock},
@@ -92,21 +93,22 @@ impl Door {
         let place =
             self.limits.enter(principal, Instant::now()).map_err(|over| over_limit(principal, over))?;
         let now = wall_clock();
-        let request = new_request(asking, now);
+        let request = new_request(&asking, now);
         let cut = Cut::new();
-        let permit = match self.decide_and_enter(request, &cut, now) {
+        let permit = match self.decide_and_enter(&request, &cut, now) {
             Ok(permit) => permit,
             Err(NotEntered::Denied(deny) | NotEntered::Removed(deny)) => return Err(self.denied(&deny)),
         };
         let entry = Entry::new(Arc::clone(&self.live), permit.session());
         let (decision, now) = (permit.decision(), wall_clock());
-        let generation = attempt.map_or(0, |attempt| attempt.generation);
+        let generation = attempt.map_or(0, |attempt| attempt.generation());
         let facts = SessionFacts { ingress, connector: None, generation, at: now };
         let admitted = match self.journal.record(permit, facts).await {
             Ok(admitted) => admitted,
             Err(error) => return Err(not_recorded(decision, error)),
         };
-        let mut duty = Duty::new(admitted.permit().session(), generation, self.journal.clone(), told(&admitted));
+        let mut duty =
+            Duty::new(admitted.permit().session(), generation, self.journal.clone(), told(&admitted));
         (duty.entry, duty.place, duty.cut) = (Some(entry), Some(place), cut.clone());
         let ending = Ending::new(duty, None, Arc::clone(&self.carried));
         if let Some(ended) = cut.ended() {
@@ -114,20 +116,21 @@ impl Door {
             return Err(Refused::decided(Refusal::Denied, decision, ended.sentence()));
         }
         metrics::counter!("postern_sessions_admitted_total").increment(1);
-        Ok(Session::new(admitted, ending, attempt.map(|attempt| Stream::new(attempt, Arc::clone(&self.held)))))
+        let stream = attempt.map(|attempt| Stream::new(attempt, Arc::clone(&self.held)));
+        Ok(Session::new(admitted, ending, stream))
     }
 
     /// Decides, and enters the session with its cut.
     pub(super) fn decide_and_enter(
         &self,
-        request: Request,
+        request: &Request,
         cut: &Cut,
         now: Timestamp,
     ) -> Result<Permit, NotEntered> {
         let principal = request.principal.id;
         let (snapshot, staleness) = self.policies.current();
         let permit =
-            decide(&request, &snapshot, staleness, now).map_err(|deny| NotEntered::Denied(Box::new(deny)))?;
+            decide(request, &snapshot, staleness, now).map_err(|deny| NotEntered::Denied(Box::new(deny)))?;
         // What is current is read after the entry: a revision that lands between the two looks finds the session.
         self.live
             .enter(permit, cut.clone(), || self.policies.current_for(principal), now)
@@ -143,15 +146,15 @@ impl Door {
     }
 }
 
-fn new_request(asking: Asking, now: Timestamp) -> Request {
+fn new_request(asking: &Asking, now: Timestamp) -> Request {
     Request {
         decision: DecisionId::mint(now, rand::random()),
         session: SessionId::mint(now, rand::random()),
         started_at: now,
-        principal: asking.principal,
-        credential: asking.credential,
-        resource: asking.resource,
-        action: asking.action,
+        principal: Arc::clone(&asking.principal),
+        credential: asking.credential.clone(),
+        resource: asking.resource.clone(),
+        action: asking.action.clone(),
         source: asking.source,
     }
 }

@@ -1,114 +1,122 @@
 //! The end of a session: once, whoever brings it about, recorded after the bytes stopped (D14).
 
-use super::limits::SessionTicket;
-use crate::policies::{Live, wall_clock};
-use postern_ids::{Ended, SessionId, Timestamp};
-use postern_store::journal::{Admitted, Journal, SessionEnd};
+use super::{duty::Duty, held::Hold};
+use postern_ids::{ConnectorId, Ended, SessionId};
+use postern_tunnel_io::Cut;
 use std::{fmt, sync::Arc};
 
-/// A session's place in the live table; leaves it when dropped.
-pub(super) struct Entry {
-    live: Arc<Live>,
-    session: SessionId,
-}
-
-impl Entry {
-    pub(super) fn new(live: Arc<Live>, session: SessionId) -> Self {
-        metrics::gauge!("postern_sessions_live").increment(1.0);
-        Self { live, session }
-    }
-
-    pub(super) fn live(&self) -> &Live {
-        &self.live
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        metrics::gauge!("postern_sessions_live").decrement(1.0);
-        self.live.leave(self.session);
-    }
-}
-
-/// The duty to end a session. Dropping it is an end too: the node is going down, or the task that carried the session died.
+/// The duty to end a session, in the hands of the task that carries it. Dropping it is an end too: the node is going down,
+/// or the task died. Only a resumable session outlives that: it waits, as it does when its client is away.
 pub(super) struct Ending {
-    entry: Entry,
-    journal: Journal,
-    facts: Box<Facts>,
-    is_owed: bool,
-    /// Given back when the end is recorded: the principal's place, and the node's count.
-    _held: (SessionTicket, Arc<()>),
-}
-
-/// What the last log line of a session says.
-struct Facts {
-    principal: String,
-    resource: String,
-    started_at: Timestamp,
+    session: SessionId,
+    cut: Cut,
+    /// Taken by whatever becomes of it.
+    duty: Option<Duty>,
+    /// The hold on a resumable session, from before its first lane is asked for.
+    hold: Option<Hold>,
+    /// The node's count of sessions that somebody carries.
+    _carried: Arc<()>,
 }
 
 impl fmt::Debug for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Ending").field(&self.entry.session).finish()
+        f.debug_tuple("Ending").field(&self.session).finish()
     }
 }
 
 impl Ending {
-    pub(super) fn new(
-        entry: Entry,
-        held: (SessionTicket, Arc<()>),
-        journal: Journal,
-        admitted: &Admitted,
-        now: Timestamp,
-    ) -> Self {
-        let permit = admitted.permit();
-        let facts = Box::new(Facts {
-            principal: permit.principal().id.to_string(),
-            resource: permit.resource().name.to_string(),
-            started_at: now,
-        });
-        Self { entry, journal, facts, is_owed: true, _held: held }
+    pub(super) fn new(duty: Duty, hold: Option<Hold>, carried: Arc<()>) -> Self {
+        Self { session: duty.session, cut: duty.cut.clone(), duty: Some(duty), hold, _carried: carried }
     }
 
-    pub(super) fn live(&self) -> &Live {
-        self.entry.live()
+    /// The session is resumable from here on: the end of a lane is no longer its own.
+    pub(super) fn hold_by(&mut self, hold: Hold) {
+        self.hold = Some(hold);
+    }
+
+    pub(super) fn session(&self) -> SessionId {
+        self.session
+    }
+
+    pub(super) fn cut(&self) -> &Cut {
+        &self.cut
+    }
+
+    /// Notes which connector carries the session: if it is revoked, so is the session.
+    pub(super) fn carried_by(&self, connector: ConnectorId) {
+        if let Some(entry) = self.duty.as_ref().and_then(|duty| duty.entry.as_ref()) {
+            entry.live().carried_by(self.session, connector);
+        }
+    }
+
+    /// Changes what the duty says.
+    pub(super) fn note(&mut self, change: impl FnOnce(&mut Duty)) {
+        if let Some(duty) = &mut self.duty {
+            change(duty);
+        }
+    }
+
+    /// The connector is to destroy what it holds of a resumable session, whose end follows.
+    pub(super) fn kill(&self, ended: Ended) {
+        if let Some(hold) = &self.hold {
+            hold.kill(ended);
+        }
     }
 
     /// Ends the session.
     pub(super) fn end(mut self, ended: Ended, up: u64, down: u64) {
-        self.record(ended, up, down);
+        let Some(mut duty) = self.duty.take() else { return };
+        duty.add(up, down);
+        if let Some(hold) = self.hold.take() {
+            hold.ended(ended);
+        }
+        duty.end(ended);
     }
 
-    fn record(&mut self, ended: Ended, up: u64, down: u64) {
-        self.is_owed = false;
-        let at = wall_clock();
-        self.journal.ended(SessionEnd {
-            session: self.entry.session,
-            ended,
-            bytes_up: up,
-            bytes_down: down,
-            at,
-        });
-        metrics::counter!("postern_sessions_ended_total", "ended" => ended.label()).increment(1);
-        metrics::counter!("postern_session_bytes_total", "direction" => "up").increment(up);
-        metrics::counter!("postern_session_bytes_total", "direction" => "down").increment(down);
-        tracing::info!(
-            session.id = %self.entry.session,
-            principal.id = %self.facts.principal,
-            resource = %self.facts.resource,
-            ended = ended.label(),
-            bytes_up = up,
-            bytes_down = down,
-            duration_ms = u64::try_from(at.since(self.facts.started_at).as_millis()).unwrap_or(u64::MAX),
-            "session ended: {}", ended.label()
-        );
+    /// The lanes of a resumable session are gone, or may have been there: it waits for its client from now on.
+    pub(super) fn detach(mut self, up: u64, down: u64) {
+        self.note(|duty| duty.add(up, down));
+        if let Some(hold) = &self.hold {
+            hold.touch();
+        }
+        // Dropped, it waits.
+    }
+
+    /// A resumable session goes on without this gateway.
+    pub(super) fn leave(mut self, up: u64, down: u64) {
+        let Some(mut duty) = self.duty.take() else { return };
+        duty.add(up, down);
+        let left = match self.hold.take() {
+            Some(hold) => hold.let_go(duty),
+            None => Some(duty),
+        };
+        if let Some(duty) = left {
+            duty.leave("a newer lane carries it");
+        }
+    }
+
+    /// Nothing came of an attempt on a session that nobody here knew of.
+    pub(super) fn forget(mut self) {
+        drop(self.duty.take());
+        if let Some(hold) = self.hold.take() {
+            hold.forget();
+        }
+    }
+
+    /// The connector knows an attempt that is as new as the one that was made: `before` counts again.
+    pub(super) fn fall_back(self, before: u32) {
+        if let Some(hold) = &self.hold {
+            hold.fall_back(before);
+        }
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        if self.is_owed {
-            self.record(Ended::GatewayStopped, 0, 0);
+        let Some(duty) = self.duty.take() else { return };
+        match self.hold.take() {
+            Some(hold) => hold.park(duty),
+            None => duty.end(Ended::GatewayStopped),
         }
     }
 }

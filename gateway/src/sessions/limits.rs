@@ -7,7 +7,7 @@ use crate::{
 use postern_policy::model::PrincipalId;
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -55,6 +55,16 @@ struct Used {
     bucket: Bucket,
 }
 
+impl Used {
+    fn take_place(&mut self, sessions_max: u32) -> Result<(), OverLimit> {
+        if self.sessions >= sessions_max {
+            return Err(OverLimit::Sessions);
+        }
+        self.sessions += 1;
+        Ok(())
+    }
+}
+
 /// The right to one session; gives it back when dropped.
 #[derive(Debug)]
 pub(super) struct SessionTicket {
@@ -78,29 +88,59 @@ impl PrincipalLimits {
         principal: PrincipalId,
         now: Instant,
     ) -> Result<SessionTicket, OverLimit> {
-        let mut principals = self.principals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut principals = self.lock();
+        let used = self.used(&mut principals, principal, now)?;
+        used.bucket.take(self.rate, now).map_err(|_| OverLimit::Opens)?;
+        used.take_place(self.sessions_max)?;
+        drop(principals);
+        Ok(SessionTicket { limits: Arc::clone(self), principal })
+    }
+
+    /// Takes a place for a session that was opened elsewhere.
+    pub(super) fn place(
+        self: &Arc<Self>,
+        principal: PrincipalId,
+        now: Instant,
+    ) -> Result<SessionTicket, OverLimit> {
+        let mut principals = self.lock();
+        self.used(&mut principals, principal, now)?.take_place(self.sessions_max)?;
+        drop(principals);
+        Ok(SessionTicket { limits: Arc::clone(self), principal })
+    }
+
+    /// Takes one open from the principal's rate for a session that has its place already.
+    pub(super) fn again(&self, principal: PrincipalId, now: Instant) -> Result<(), OverLimit> {
+        let mut principals = self.lock();
+        let used = self.used(&mut principals, principal, now)?;
+        used.bucket.take(self.rate, now).map_err(|_| OverLimit::Opens)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PrincipalId, Used>> {
+        self.principals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn used<'a>(
+        &self,
+        principals: &'a mut HashMap<PrincipalId, Used>,
+        principal: PrincipalId,
+        now: Instant,
+    ) -> Result<&'a mut Used, OverLimit> {
         if principals.len() >= PRINCIPALS_MAX && !principals.contains_key(&principal) {
             principals.retain(|_, used| used.sessions > 0 || !used.bucket.is_rested(self.rate, now));
             if principals.len() >= PRINCIPALS_MAX {
                 return Err(OverLimit::Opens);
             }
         }
-        let used = match principals.entry(principal) {
+        Ok(match principals.entry(principal) {
             Entry::Occupied(found) => found.into_mut(),
             Entry::Vacant(free) => free.insert(Used { sessions: 0, bucket: Bucket::full(self.rate, now) }),
-        };
-        used.bucket.take(self.rate, now).map_err(|_| OverLimit::Opens)?;
-        if used.sessions >= self.sessions_max {
-            return Err(OverLimit::Sessions);
-        }
-        used.sessions += 1;
-        Ok(SessionTicket { limits: Arc::clone(self), principal })
+        })
     }
 }
 
 impl Drop for SessionTicket {
     fn drop(&mut self) {
-        let mut principals = self.limits.principals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut principals = self.limits.lock();
         if let Some(used) = principals.get_mut(&self.principal) {
             used.sessions = used.sessions.saturating_sub(1);
         }

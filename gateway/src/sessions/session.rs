@@ -1,20 +1,25 @@
 //! An admitted session, and one whose target is open.
 
-use super::{admit::Refused, ending::Ending};
-use crate::connectors::Lanes;
+use super::{
+    ending::Ending,
+    refused::Refused,
+    stream::{Opened, Stream},
+};
+use crate::connectors::{Home, Lanes, ended_by_connector};
 use bytes::Bytes;
 use postern_ids::{Ended, Refusal};
 use postern_policy::Permit;
 use postern_store::journal::Admitted;
-use postern_tunnel_io::{Cut, ForwardEnd, Lane, Side, forward};
+use postern_tunnel_io::{Detach, ForwardEnd, Forwarded, Lane, Side, forward, forward_resumable};
 use std::borrow::Cow;
 
 /// Admitted: decided, in the live table, recorded. It leads to its target or to its end.
 #[derive(Debug)]
 pub struct Session {
     admitted: Admitted,
-    cut: Cut,
     ending: Ending,
+    /// What makes it resumable.
+    stream: Option<Stream>,
 }
 
 /// A session whose lane to the target is open.
@@ -22,13 +27,13 @@ pub struct Session {
 pub struct OpenSession {
     admitted: Admitted,
     target: Lane,
-    cut: Cut,
     ending: Ending,
+    stream: Option<(Stream, Home)>,
 }
 
 impl Session {
-    pub(super) fn new(admitted: Admitted, cut: Cut, ending: Ending) -> Self {
-        Self { admitted, cut, ending }
+    pub(super) fn new(admitted: Admitted, ending: Ending, stream: Option<Stream>) -> Self {
+        Self { admitted, ending, stream }
     }
 
     /// What was allowed.
@@ -38,35 +43,51 @@ impl Session {
 
     /// Opens the lane to the target, unless the cut comes first. `early` is the client's first bytes.
     pub async fn open(self, lanes: &Lanes, early: Bytes) -> Result<OpenSession, Refused> {
-        let Self { admitted, cut, ending } = self;
-        let permit = admitted.permit();
-        let decision = Some(permit.decision());
-        let opened = tokio::select! {
-            biased;
-            ended = cut.wait() => {
-                ending.end(ended, 0, 0);
-                return Err(Refused { refusal: Refusal::Denied, decision, message: ended.sentence().into() });
+        let Self { admitted, ending, stream } = self;
+        let opened = match stream {
+            Some(stream) => {
+                let opened = stream.open(admitted.permit(), ending, lanes, early).await?;
+                let Opened { target, ending, stream, home } = opened;
+                OpenSession { admitted, target, ending, stream: Some((stream, home)) }
             }
-            // The connector is noted before it is asked: if it is revoked meanwhile, so is the session.
-            opened = lanes.open(permit, early, |connector| ending.live().carried_by(permit.session(), connector)) => opened,
+            None => open_plain(admitted, ending, lanes, early).await?,
         };
-        match opened {
-            Ok(target) => {
-                tracing::info!(
-                    session.id = %permit.session(),
-                    decision.id = %permit.decision(),
-                    principal.id = %permit.principal().id,
-                    resource = %permit.resource().name,
-                    policy.revision = permit.revision(),
-                    "session opened"
-                );
-                Ok(OpenSession { admitted, target, cut, ending })
-            }
-            Err(failed) => {
-                ending.end(Ended::NotOpened, 0, 0);
-                let message = failed.detail.map_or(failed.refusal.sentence().into(), Cow::Owned);
-                Err(Refused { refusal: failed.refusal, decision, message })
-            }
+        let permit = opened.permit();
+        tracing::info!(
+            session.id = %permit.session(),
+            decision.id = %permit.decision(),
+            principal.id = %permit.principal().id,
+            resource = %permit.resource().name,
+            policy.revision = permit.revision(),
+            "session opened"
+        );
+        Ok(opened)
+    }
+}
+
+async fn open_plain(
+    admitted: Admitted,
+    ending: Ending,
+    lanes: &Lanes,
+    early: Bytes,
+) -> Result<OpenSession, Refused> {
+    let permit = admitted.permit();
+    let decision = permit.decision();
+    let opened = tokio::select! {
+        biased;
+        ended = ending.cut().wait() => {
+            ending.end(ended, 0, 0);
+            return Err(Refused::decided(Refusal::Denied, decision, ended.sentence()));
+        }
+        // The connector is noted before it is asked: if it is revoked meanwhile, so is the session.
+        opened = lanes.open(permit, early, |connector| ending.carried_by(connector)) => opened,
+    };
+    match opened {
+        Ok(target) => Ok(OpenSession { admitted, target, ending, stream: None }),
+        Err(failed) => {
+            ending.end(Ended::NotOpened, 0, 0);
+            let message = failed.detail.map_or(failed.refusal.sentence().into(), Cow::Owned);
+            Err(Refused::decided(failed.refusal, decision, message))
         }
     }
 }
@@ -77,38 +98,86 @@ impl OpenSession {
         self.admitted.permit()
     }
 
-    /// Carries bytes between the client and the target until the session ends, and records how it did.
-    pub async fn splice(self, client: Lane) -> Ended {
-        let Self { admitted, target, cut, ending } = self;
-        splice(admitted, target, cut, ending, client).await
+    /// The attempt of a resumable session, and the process that holds its stream.
+    pub fn stream(&self) -> Option<(&Stream, Home)> {
+        self.stream.as_ref().map(|(stream, home)| (stream, *home))
+    }
+
+    /// Carries bytes between the client and the target until the session ends, and records how it did; a resumable one may
+    /// only lose its lanes, and waits.
+    pub async fn splice(self, client: Lane) {
+        let Self { admitted, target, ending, stream } = self;
+        let order = stream.map(|(stream, _)| stream.into_order());
+        splice(admitted, target, ending, order, client).await;
     }
 }
 
 /// The only place where bytes of a client and a target meet. It takes the proof that this was decided and recorded, and
 /// the duty to end it, by value: neither can serve a second time.
-async fn splice(admitted: Admitted, target: Lane, cut: Cut, ending: Ending, client: Lane) -> Ended {
+async fn splice(admitted: Admitted, target: Lane, ending: Ending, order: Option<Detach>, client: Lane) {
     // The permit has done its work; a session at rest does not keep it in memory.
     drop(admitted);
-    let forwarded = forward(client, target, cut).await;
-    let ended = ended_of(forwarded.end);
-    ending.end(ended, forwarded.up, forwarded.down);
-    ended
+    let cut = ending.cut().clone();
+    let (Forwarded { up, down, end }, after) = match order {
+        Some(order) => {
+            let forwarded = forward_resumable(client, target, cut, order).await;
+            (forwarded, after_stream(forwarded.end))
+        }
+        None => {
+            let forwarded = forward(client, target, cut).await;
+            (forwarded, After::Over(after_plain(forwarded.end)))
+        }
+    };
+    match after {
+        After::Over(ended) => ending.end(ended, up, down),
+        After::Waits => {
+            tracing::info!(session.id = %ending.session(), by = ?end, "session.detached: it waits for its client");
+            ending.detach(up, down);
+        }
+        After::Moved => ending.leave(up, down),
+    }
 }
 
-fn ended_of(end: ForwardEnd) -> Ended {
+/// What becomes of a session whose lanes are gone.
+#[derive(Debug, PartialEq, Eq)]
+enum After {
+    Over(Ended),
+    /// It waits at its connector.
+    Waits,
+    /// A newer lane carries it, through another gateway.
+    Moved,
+}
+
+fn after_stream(end: ForwardEnd) -> After {
+    match end {
+        ForwardEnd::Finished => After::Over(Ended::Finished),
+        ForwardEnd::Cut(ended) => After::Over(ended),
+        ForwardEnd::Tcp(_) => After::Over(Ended::TargetFailed),
+        ForwardEnd::Reset { by: Side::A, detach: false, .. } => After::Over(Ended::ClientLost),
+        ForwardEnd::Reset { by: Side::B, detach: false, code } => After::Over(ended_by_connector(code)),
+        ForwardEnd::Reset { by: Side::B, detach: true, code } if code == Refusal::Superseded.code() => {
+            After::Moved
+        }
+        ForwardEnd::Reset { detach: true, .. } | ForwardEnd::LinkLost { .. } | ForwardEnd::Detached(_) => {
+            After::Waits
+        }
+    }
+}
+
+fn after_plain(end: ForwardEnd) -> Ended {
     match end {
         ForwardEnd::Finished => Ended::Finished,
         ForwardEnd::Cut(ended) => ended,
         ForwardEnd::Reset { by: Side::A, .. } | ForwardEnd::LinkLost { by: Side::A } => Ended::ClientLost,
         ForwardEnd::Reset { by: Side::B, code, .. } => reset_by_connector(code),
         ForwardEnd::LinkLost { by: Side::B } => Ended::ConnectorLost,
-        ForwardEnd::Tcp(_) => Ended::TargetFailed,
-        // Only resumable sessions are let go by order.
+        // Only orders to sessions that can wait lead to the first.
         ForwardEnd::Detached(_) => Ended::GatewayStopped,
+        ForwardEnd::Tcp(_) => Ended::TargetFailed,
     }
 }
 
-/// What a connector may say about the end of a session; it cannot speak for policy or for the client.
+/// What a connector may say about the end of a plain session; it cannot speak for policy or for the client.
 fn reset_by_connector(code: u16) -> Ended {
     match Ended::from_code(code) {
         Some(ended @ (Ended::Limit | Ended::TargetFailed)) => ended,
@@ -123,8 +192,29 @@ mod tests {
     #[test]
     fn t15_a_connector_cannot_make_a_session_look_revoked() {
         for &ended in Ended::ALL {
-            let told = ended_of(ForwardEnd::Reset { by: Side::B, code: ended.code(), detach: false });
+            let reset = |detach| ForwardEnd::Reset { by: Side::B, code: ended.code(), detach };
+            let told = after_plain(reset(false));
             assert!(matches!(told, Ended::TargetFailed | Ended::Limit), "{told:?}");
+            assert_ne!(after_stream(reset(false)), After::Over(Ended::Revoked));
         }
+    }
+
+    #[test]
+    fn a_resumable_session_outlives_every_loss_of_a_lane_and_nothing_else() {
+        let reset = |by, code, detach| after_stream(ForwardEnd::Reset { by, code, detach });
+        for lost in [
+            ForwardEnd::LinkLost { by: Side::A },
+            ForwardEnd::LinkLost { by: Side::B },
+            ForwardEnd::Detached(Ended::GatewayStopped.code()),
+        ] {
+            assert_eq!(after_stream(lost), After::Waits);
+        }
+        assert_eq!(reset(Side::A, 4442, true), After::Waits);
+        assert_eq!(reset(Side::B, 4443, true), After::Waits);
+        assert_eq!(reset(Side::B, 4409, true), After::Moved);
+        assert_eq!(reset(Side::A, 4409, true), After::Waits, "only the connector knows who carries it");
+        assert_eq!(reset(Side::A, 4442, false), After::Over(Ended::ClientLost));
+        assert_eq!(reset(Side::B, 4444, false), After::Over(Ended::TargetFailed));
+        assert_eq!(after_stream(ForwardEnd::Cut(Ended::Revoked)), After::Over(Ended::Revoked));
     }
 }

@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod connectors;
+mod detached;
+mod holdings;
 mod policy;
 mod process;
 mod public_port;
+mod resume;
 mod sessions;
+mod siblings;
 mod support;

@@ -2,7 +2,7 @@
 //! then on the link lives as long as the sign-in or token behind it, whose end reaches the node through the snapshot.
 
 use super::credentials::{FactCache, Unavailable};
-use crate::policies::Policies;
+use crate::{policies::Policies, signing::Facts};
 use http::{HeaderMap, header};
 use postern_ids::{ServiceAccountId, SignInId, Timestamp, UserId};
 use postern_policy::{
@@ -11,23 +11,66 @@ use postern_policy::{
 };
 use postern_store::{SecretHash, Store};
 use postern_token::{
-    ACCESS_AUDIENCE, Expect, Rejected,
+    ACCESS_AUDIENCE, AccessClaims, Expect, Rejected, Verified,
     opaque::{Opaque, OpaqueKind},
-    verify_access,
+    verify_access, verify_lapsed_access,
 };
 use postern_web::KeyRing;
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The store confirms the policy each second; after three misses it is taken to be away.
+const AWAY_AFTER: Duration = Duration::from_secs(3);
 
 /// Who dialed, and what proved it.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Who.
     pub principal: PrincipalId,
-    /// What proved it.
-    pub credential: Credential,
+    proof: Proof,
+}
+
+/// What a dial proved.
+#[derive(Debug, Clone)]
+enum Proof {
+    /// A credential that is good.
+    Good(Credential),
+    /// While the store is away: a sign-in by an access token that ended a moment ago, or whose facts were never read here.
+    /// It is good enough for sessions that it began.
+    Lapsed { sign_in: SignInId, facts: Option<Arc<SignIn>> },
 }
 
 impl Caller {
+    fn good(principal: PrincipalId, credential: Credential) -> Self {
+        Self { principal, proof: Proof::Good(credential) }
+    }
+
+    /// What new sessions are decided on; none where only sessions that live may go on.
+    pub fn for_new_sessions(&self) -> Option<Credential> {
+        match &self.proof {
+            Proof::Good(credential) => Some(credential.clone()),
+            Proof::Lapsed { .. } => None,
+        }
+    }
+
+    /// What a session that goes on is decided on: where the facts of the sign-in were never read here, those that its
+    /// ticket states.
+    pub fn for_resumes(&self, stated: Option<&Facts>) -> Option<Credential> {
+        match &self.proof {
+            Proof::Good(credential) => Some(credential.clone()),
+            Proof::Lapsed { facts: Some(facts), .. } => Some(Credential::SignIn(Arc::clone(facts))),
+            Proof::Lapsed { sign_in, facts: None } => match stated.map(|stated| &stated.credential) {
+                Some(Credential::SignIn(facts)) if facts.id == *sign_in => {
+                    Some(Credential::SignIn(Arc::clone(facts)))
+                }
+                Some(Credential::SignIn(_) | Credential::Token(_) | Credential::None) | None => None,
+            },
+        }
+    }
+
     /// Whether the snapshot still honors what this caller showed.
     pub fn is_good(&self, snapshot: &Snapshot, now: Timestamp) -> bool {
         let enabled = match self.principal {
@@ -35,12 +78,15 @@ impl Caller {
             PrincipalId::ServiceAccount(_) => true,
             PrincipalId::Anonymous => false,
         };
-        let live = match &self.credential {
-            Credential::SignIn(sign_in) => now < sign_in.expires_at && !snapshot.has_ended(sign_in.id),
-            Credential::Token(token) => {
+        let live = match &self.proof {
+            Proof::Good(Credential::SignIn(facts)) => now < facts.expires_at && !snapshot.has_ended(facts.id),
+            Proof::Good(Credential::Token(token)) => {
                 token.expires_at.is_none_or(|at| now < at) && !snapshot.is_revoked(token.id)
             }
-            Credential::None => false,
+            Proof::Good(Credential::None) => false,
+            Proof::Lapsed { sign_in, facts } => {
+                facts.as_ref().is_none_or(|facts| now < facts.expires_at) && !snapshot.has_ended(*sign_in)
+            }
         };
         enabled && live
     }
@@ -120,19 +166,46 @@ impl Authenticator {
     }
 
     async fn person(&self, token: &str, now: Timestamp) -> Result<Caller, NotAuthenticated> {
-        let expect = Expect { issuer: &self.issuer, audience: ACCESS_AUDIENCE };
-        let claims = verify_access(token, self.keys.keys().access_keys(), expect, now)
-            .map_err(NotAuthenticated::Token)?;
+        let (claims, is_fresh) = self.access(token, now)?;
         let read = || async {
             let found = self.store.sign_in(claims.sid).await?;
             Ok(found.filter(|s| s.ended_at.is_none()).map(|s| (s.user, Arc::new(s.facts()))))
         };
-        match self.sign_ins.get(claims.sid, read, Instant::now()).await? {
-            Some((user, facts)) if user == claims.sub => {
-                Ok(Caller { principal: PrincipalId::User(user), credential: Credential::SignIn(facts) })
+        let facts = match self.sign_ins.get(claims.sid, read, Instant::now()).await {
+            Ok(Some((user, facts))) if user == claims.sub => Some(facts),
+            Ok(Some(_) | None) => return Err(NotAuthenticated::Ended),
+            Err(Unavailable) if self.is_store_away() => None,
+            Err(Unavailable) => return Err(NotAuthenticated::Stale),
+        };
+        let principal = PrincipalId::User(claims.sub);
+        Ok(match facts {
+            Some(facts) if is_fresh => Caller::good(principal, Credential::SignIn(facts)),
+            facts => Caller { principal, proof: Proof::Lapsed { sign_in: claims.sid, facts } },
+        })
+    }
+
+    /// The claims of an access token, and whether it is good: one that ended is taken for as long as policy may be stale,
+    /// while the store that could give a fresh one is away.
+    fn access(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(Verified<AccessClaims>, bool), NotAuthenticated> {
+        let expect = || Expect { issuer: &self.issuer, audience: ACCESS_AUDIENCE };
+        let keys = self.keys.keys();
+        match verify_access(token, keys.access_keys(), expect(), now) {
+            Ok(claims) => Ok((claims, true)),
+            Err(Rejected::Expired) if self.is_store_away() => {
+                let grace = self.policies.snapshot().max_staleness().0;
+                let lapsed = verify_lapsed_access(token, keys.access_keys(), expect(), grace, now);
+                Ok((lapsed.map_err(NotAuthenticated::Token)?, false))
             }
-            Some(_) | None => Err(NotAuthenticated::Ended),
+            Err(rejected) => Err(NotAuthenticated::Token(rejected)),
         }
+    }
+
+    fn is_store_away(&self) -> bool {
+        self.policies.current().1.0 > AWAY_AFTER
     }
 
     async fn service_account(&self, token: &str) -> Result<Caller, NotAuthenticated> {
@@ -144,7 +217,7 @@ impl Authenticator {
         };
         let (account, facts) =
             self.tokens.get(hash, read, Instant::now()).await?.ok_or(NotAuthenticated::Unknown)?;
-        Ok(Caller { principal: PrincipalId::ServiceAccount(account), credential: Credential::Token(facts) })
+        Ok(Caller::good(PrincipalId::ServiceAccount(account), Credential::Token(facts)))
     }
 }
 

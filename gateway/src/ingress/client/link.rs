@@ -1,28 +1,22 @@
 //! Serving one client's link: each lane is one request for one session.
 
-use super::{Caller, ClientLinks};
+use super::{Caller, ClientLinks, request::Request};
 use crate::{
     connectors::Lanes,
     lifecycle::Lifecycle,
     listen::ConnectionTicket,
-    policies::{Policies, PrincipalError},
-    sessions::{Asking, Door, OpenSession, Refused},
+    policies::{Policies, wall_clock},
+    sessions::{Door, OpenSession},
+    signing::Signer,
 };
 use bytes::Bytes;
 use postern_api::{
-    Action as AskedAction, ResourceKind as OpenedKind,
-    tunnel::{OpenReply, OpenRequest, OpenedResource, RefusedDetail, VERSION},
+    ResourceKind as OpenedKind,
+    tunnel::{OpenReply, OpenedResource, RefusedDetail},
 };
-use postern_ids::{Name, Refusal, ResourceId};
-use postern_policy::{
-    Action, Asked, Permit,
-    model::{HostKeyState, ResourceKind},
-};
+use postern_policy::model::{HostKeyState, ResourceKind};
 use postern_tunnel_io::{Event, Incoming, IncomingLane, Link};
-use std::{net::IpAddr, sync::Arc, time::Instant};
-
-/// The longest open request: a version, a name of at most 63 characters and an action.
-const REQUEST_MAX: usize = 1_024;
+use std::{net::IpAddr, sync::Arc};
 
 /// What serving clients needs. There is one per node.
 #[derive(Debug)]
@@ -31,6 +25,8 @@ pub struct ClientIngress {
     pub door: Arc<Door>,
     /// The lanes to targets.
     pub lanes: Lanes,
+    /// Signs and reads tickets.
+    pub signer: Signer,
     /// The principals.
     pub policies: Arc<Policies>,
     /// All client links.
@@ -70,71 +66,37 @@ pub async fn serve(
 
 async fn serve_lane(served: Arc<Served>, lane: IncomingLane) {
     // Boxed, so that a session at rest does not keep the room that its admission needed.
-    let (request, early) = (lane.metadata.clone(), lane.early.clone());
-    match Box::pin(open(served, request, early)).await {
+    let (metadata, early) = (lane.metadata.clone(), lane.early.clone());
+    let opened = Box::pin(async {
+        let (ingress, caller) = (&*served.ingress, &*served.caller);
+        let request = Request { ingress, caller, source: served.source, early };
+        let session = request.open(&metadata).await?;
+        let reply = reply_of(&session, &ingress.signer);
+        Ok((session, reply))
+    });
+    match opened.await {
         Ok((session, reply)) => {
+            drop((served, metadata));
             let client = lane.accept(reply);
             session.splice(client).await;
         }
         Err(refused) => {
+            let refused: crate::sessions::Refused = refused;
+            let code = refused.code();
             let detail = RefusedDetail { decision: refused.decision, message: refused.message.into_owned() };
-            lane.refuse(refused.refusal.code(), &detail.to_json());
+            lane.refuse(code, &detail.to_json());
         }
     }
 }
 
-async fn open(served: Arc<Served>, request: Bytes, early: Bytes) -> Result<(OpenSession, Bytes), Refused> {
-    let began = Instant::now();
-    let ingress = &served.ingress;
-    if ingress.lifecycle.is_stopping() {
-        return Err(Refused::early(Refusal::Draining));
-    }
-    let (resource, action) = parse(&request)?;
-    let principal = match ingress.policies.principals.get(served.caller.principal).await {
-        Ok(principal) => principal,
-        Err(PrincipalError::Unknown) => return Err(Refused::early(Refusal::Unauthenticated)),
-        Err(PrincipalError::Unavailable) => return Err(Refused::early(Refusal::PolicyStale)),
-    };
-    let asking = Asking {
-        principal,
-        credential: served.caller.credential.clone(),
-        resource,
-        action,
-        source: served.source,
-        ingress: "client",
-    };
-    let session = ingress.door.admit(asking).await?;
-    let session = session.open(&ingress.lanes, early).await?;
-    let reply = reply_of(session.permit());
-    metrics::histogram!("postern_admission_seconds").record(began.elapsed().as_secs_f64());
-    Ok((session, reply))
-}
-
-/// The whole request, or nothing: what follows it, a field too many or another version are refused (T12).
-fn parse(request: &[u8]) -> Result<(Asked, Action), Refused> {
-    let bad = || Refused::early(Refusal::BadRequest);
-    if request.len() > REQUEST_MAX {
-        return Err(bad());
-    }
-    let request: OpenRequest = serde_json::from_slice(request).map_err(|_| bad())?;
-    if request.v != VERSION {
-        return Err(bad());
-    }
-    let action = match request.action {
-        AskedAction::Connect => Action::Connect,
-        AskedAction::Http => return Err(bad()),
-    };
-    let resource = if request.resource.starts_with(ResourceId::PREFIX) {
-        request.resource.parse().map(Asked::Id).map_err(|_| bad())?
-    } else {
-        request.resource.parse::<Name>().map(Asked::Name).map_err(|_| bad())?
-    };
-    Ok((resource, action))
-}
-
-fn reply_of(permit: &Permit) -> Bytes {
+fn reply_of(session: &OpenSession, signer: &Signer) -> Bytes {
+    let permit = session.permit();
     let resource = permit.resource();
     let confirmed = resource.host_keys.iter().filter(|key| key.state == HostKeyState::Confirmed);
+    // Without a ticket the session cannot be resumed; it is carried all the same.
+    let ticket = session.stream().and_then(|(stream, home)| {
+        signer.ticket(permit, stream.attempt(), (home.connector, home.instance), wall_clock()).ok()
+    });
     let reply = OpenReply {
         session: permit.session(),
         decision: permit.decision(),
@@ -148,7 +110,7 @@ fn reply_of(permit: &Permit) -> Bytes {
             },
         },
         host_keys: confirmed.map(|key| key.key.clone()).collect(),
-        ticket: None,
+        ticket,
     };
     serde_json::to_vec(&reply).unwrap_or_default().into()
 }
@@ -164,27 +126,5 @@ mod tests {
         }
         let task = size_of_task(&(serve_lane as fn(_, _) -> _));
         assert!(task <= 1_536, "{task}");
-    }
-
-    #[test]
-    fn t12_anything_but_exactly_one_request_is_refused() {
-        let good = br#"{"v":1,"resource":"db-1","action":"connect"}"#;
-        assert!(parse(good).is_ok());
-        let long = format!("{}{}", String::from_utf8_lossy(good), " ".repeat(2_000));
-        for bad in [
-            &br#"{"v":1,"resource":"db-1","action":"connect"}{"v":1}"#[..],
-            br#"{"v":1,"resource":"db-1","action":"connect","target":"10.0.0.1:22"}"#,
-            br#"{"v":1,"resource":"db-1","resource":"db-2","action":"connect"}"#,
-            br#"{"v":2,"resource":"db-1","action":"connect"}"#,
-            br#"{"v":1,"resource":"../db","action":"connect"}"#,
-            br#"{"v":1,"resource":"res_x","action":"connect"}"#,
-            br#"{"v":1,"resource":"db-1","action":"http"}"#,
-            b"",
-            b"[]",
-            long.as_bytes(),
-        ] {
-            let refused = parse(bad).err().map(|refused| refused.refusal);
-            assert_eq!(refused, Some(Refusal::BadRequest), "{}", String::from_utf8_lossy(bad));
-        }
     }
 }

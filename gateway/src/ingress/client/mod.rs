@@ -4,6 +4,7 @@ mod authenticate;
 mod credentials;
 mod link;
 mod links;
+mod request;
 
 pub use authenticate::{Authenticator, Caller, NotAuthenticated};
 pub use link::{ClientIngress, serve};

@@ -1,5 +1,10 @@
 //! A whole gateway on loopback with a store of its own, and peers that speak the real protocol to it.
 
+mod stage;
+pub(crate) mod streams;
+
+pub(crate) use stage::Stage;
+
 use bytes::Bytes;
 use http::HeaderValue;
 use postern_gateway::{config::Config, node::Node};
@@ -174,11 +179,20 @@ impl Scene {
         credentials: &mut dyn Credentials,
     ) -> Result<(Link, Incoming), DialError> {
         let mut url = self.node.public_url.join(path).unwrap();
+        // The public URL of an installation may lead to another of its gateways.
+        url.set_port(Some(self.node.public.port())).unwrap();
         if self.node.is_plain() {
             url = format!("http://{}{path}", self.node.public).parse().unwrap();
         }
         let trust = Trust::pinned(self.node.ca_sha256().unwrap());
-        dial(Dial { url, tls: trust.into(), proxy: Proxy::direct(), credentials, config: LinkConfig::default() }).await
+        dial(Dial {
+            url,
+            tls: trust.into(),
+            proxy: Proxy::direct(),
+            credentials,
+            config: LinkConfig::default(),
+        })
+        .await
     }
 
     pub(crate) async fn dial_client(&self, token: &str) -> Result<(Link, Incoming), DialError> {
@@ -198,15 +212,16 @@ impl Scene {
     /// A connector whose targets echo.
     pub(crate) async fn echo(&self, connector: &Enrolled) -> Echo {
         let (link, incoming) = self.dial_connector(connector, 0).await.unwrap();
+        link.send_inventory(Bytes::new(), true);
         let echo = Echo { link, grants: Arc::default(), ends: Arc::default() };
         tokio::spawn(serve_echo(incoming, Arc::clone(&echo.grants), Arc::clone(&echo.ends)));
         self.online(connector.id).await;
         echo
     }
 
-    /// Waits until the connector's link is in the registry.
+    /// Waits until lanes can be opened to the connector.
     pub(crate) async fn online(&self, connector: ConnectorId) {
-        self.until(|| self.node.connectors().registry().is_online(connector)).await;
+        self.until(|| self.node.connectors().registry().is_usable(connector)).await;
     }
 
     /// Waits until the condition holds.

@@ -1,6 +1,12 @@
 //! Which connectors have which links here. It decides who replaces whom; closing links is left to the caller, outside the
 //! lock.
 
+#[cfg(test)]
+mod tests;
+mod way;
+
+pub use way::{Home, Way};
+
 use super::dial_in::Dialer;
 use postern_ids::{ConnectorId, InstanceId};
 use std::{
@@ -11,6 +17,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::sync::Notify;
 
 /// Links of one connector instance: two by default, up to its cores.
 const SLOTS_MAX: usize = 64;
@@ -20,7 +27,7 @@ const TAKEOVER_PAUSE: Duration = Duration::from_secs(5);
 /// A link's place in the registry; places are never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place {
-    connector: ConnectorId,
+    home: Home,
     serial: u64,
 }
 
@@ -53,6 +60,8 @@ pub enum EnterError {
 pub struct Registry<L> {
     connectors: Mutex<HashMap<ConnectorId, Held<L>>>,
     serial: AtomicU64,
+    /// Rung when a link becomes usable or a connector's process changes.
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -62,17 +71,45 @@ struct Held<L> {
     links: Vec<Slot<L>>,
 }
 
+impl<L: Clone> Held<L> {
+    fn least_loaded(
+        &self,
+        connector: ConnectorId,
+        tried: &[Place],
+        load: impl Fn(&L) -> usize,
+    ) -> Option<(usize, Place, L)> {
+        let usable = self.links.iter().filter(|slot| slot.is_usable());
+        let home = Home { connector, instance: self.instance };
+        let places = usable.map(|slot| (Place { home, serial: slot.serial }, slot));
+        places
+            .filter(|(place, _)| !tried.contains(place))
+            .map(|(place, slot)| (load(&slot.link), place, slot))
+            // Of equally loaded links the older one: it has proven itself.
+            .min_by_key(|(load, place, _)| (*load, place.serial))
+            .map(|(load, place, slot)| (load, place, slot.link.clone()))
+    }
+}
+
 #[derive(Debug)]
 struct Slot<L> {
     slot: u8,
     serial: u64,
+    /// Lanes are opened only after the connector said what it holds: until then a stream that a client wants back could
+    /// be taken for one that nobody holds.
+    ready: bool,
     draining: bool,
     link: L,
 }
 
+impl<L> Slot<L> {
+    fn is_usable(&self) -> bool {
+        self.ready && !self.draining
+    }
+}
+
 impl<L> Default for Registry<L> {
     fn default() -> Self {
-        Self { connectors: Mutex::default(), serial: AtomicU64::new(1) }
+        Self { connectors: Mutex::default(), serial: AtomicU64::new(1), changed: Notify::new() }
     }
 }
 
@@ -83,8 +120,8 @@ impl<L: Clone> Registry<L> {
 
     /// Enters a link. The newer wins: against the same slot of its instance, and against every link of another instance.
     pub fn enter(&self, dialer: Dialer, link: L, now: Instant) -> Result<Entered<L>, EnterError> {
-        let place =
-            Place { connector: dialer.connector, serial: self.serial.fetch_add(1, Ordering::Relaxed) };
+        let home = Home { connector: dialer.connector, instance: dialer.instance };
+        let place = Place { home, serial: self.serial.fetch_add(1, Ordering::Relaxed) };
         let mut connectors = self.lock();
         let came_online = !connectors.contains_key(&dialer.connector);
         let held = connectors.entry(dialer.connector).or_insert_with(|| Held {
@@ -105,34 +142,50 @@ impl<L: Clone> Registry<L> {
         if held.links.len() >= SLOTS_MAX {
             return Err(EnterError::TooManySlots);
         }
-        held.links.push(Slot { slot: dialer.slot, serial: place.serial, draining: false, link });
+        held.links.push(Slot {
+            slot: dialer.slot,
+            serial: place.serial,
+            ready: false,
+            draining: false,
+            link,
+        });
+        drop(connectors);
+        self.changed.notify_waiters();
         Ok(Entered { place, replaced: replaced.map(|slot| slot.link), superseded, came_online })
     }
 
     /// Takes a link out that has ended. Whether that was the connector's last.
     pub fn leave(&self, place: Place) -> bool {
         let mut connectors = self.lock();
-        let Some(held) = connectors.get_mut(&place.connector) else { return false };
+        let Some(held) = connectors.get_mut(&place.connector()) else { return false };
         let before = held.links.len();
         held.links.retain(|slot| slot.serial != place.serial);
         let was_last = before > 0 && held.links.is_empty();
         if held.links.is_empty() {
-            connectors.remove(&place.connector);
+            connectors.remove(&place.connector());
         }
         was_last
     }
 
-    /// New streams no longer go to this link.
-    pub fn drain(&self, place: Place) {
-        if let Some(held) = self.lock().get_mut(&place.connector) {
-            held.links
-                .iter_mut()
-                .filter(|slot| slot.serial == place.serial)
-                .for_each(|slot| slot.draining = true);
-        }
+    /// The connector said what it holds: from here on lanes go to this link. False if that was known already.
+    pub fn ready(&self, place: Place) -> bool {
+        let became = self.change(place, |slot| !std::mem::replace(&mut slot.ready, true));
+        self.changed.notify_waiters();
+        became
     }
 
-    /// The least loaded link of these connectors that is none of `tried`.
+    /// New streams no longer go to this link.
+    pub fn drain(&self, place: Place) {
+        self.change(place, |slot| std::mem::replace(&mut slot.draining, true));
+    }
+
+    fn change(&self, place: Place, change: impl FnOnce(&mut Slot<L>) -> bool) -> bool {
+        let mut connectors = self.lock();
+        let slots = connectors.get_mut(&place.connector()).into_iter().flat_map(|held| &mut held.links);
+        slots.into_iter().find(|slot| slot.serial == place.serial).is_some_and(change)
+    }
+
+    /// The least loaded usable link of these connectors that is none of `tried`.
     pub fn pick(
         &self,
         of: impl Iterator<Item = ConnectorId>,
@@ -141,13 +194,9 @@ impl<L: Clone> Registry<L> {
     ) -> Option<(Place, L)> {
         let connectors = self.lock();
         of.filter_map(|id| Some((id, connectors.get(&id)?)))
-            .flat_map(|(id, held)| {
-                held.links.iter().map(move |slot| (Place { connector: id, serial: slot.serial }, slot))
-            })
-            .filter(|(place, slot)| !slot.draining && !tried.contains(place))
-            // Of equally loaded links the older one: it has proven itself.
-            .min_by_key(|(place, slot)| (load(&slot.link), place.serial))
-            .map(|(place, slot)| (place, slot.link.clone()))
+            .filter_map(|(id, held)| held.least_loaded(id, tried, &load))
+            .min_by_key(|(load, place, _)| (*load, place.serial))
+            .map(|(_, place, link)| (place, link))
     }
 
     /// Takes out the links of every connector that `keep` does not want.
@@ -170,6 +219,11 @@ impl<L: Clone> Registry<L> {
         self.lock().iter().map(|(id, held)| (*id, held.links.len())).collect()
     }
 
+    /// Whether lanes can be opened to this connector.
+    pub fn is_usable(&self, connector: ConnectorId) -> bool {
+        self.lock().get(&connector).is_some_and(|held| held.links.iter().any(Slot::is_usable))
+    }
+
     /// Whether this connector has a link here.
     pub fn is_online(&self, connector: ConnectorId) -> bool {
         self.lock().contains_key(&connector)
@@ -179,95 +233,11 @@ impl<L: Clone> Registry<L> {
 impl Place {
     /// The connector whose link this is.
     pub fn connector(self) -> ConnectorId {
-        self.connector
-    }
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use super::*;
-    use postern_ids::Timestamp;
-
-    fn connector(n: u8) -> ConnectorId {
-        ConnectorId::mint(Timestamp::EPOCH, [n; 10])
+        self.home.connector
     }
 
-    fn dialer(c: u8, instance: u8, slot: u8) -> Dialer {
-        Dialer { connector: connector(c), instance: InstanceId::mint(Timestamp::EPOCH, [instance; 10]), slot }
-    }
-
-    fn pick(registry: &Registry<&'static str>, of: &[u8]) -> Option<&'static str> {
-        registry.pick(of.iter().map(|n| connector(*n)), &[], |_| 0).map(|(_, link)| link)
-    }
-
-    #[test]
-    fn the_newer_link_replaces_the_one_of_its_own_slot_only() {
-        let (registry, now) = (Registry::default(), Instant::now());
-        assert!(registry.enter(dialer(1, 1, 0), "a", now).unwrap().came_online);
-        assert!(!registry.enter(dialer(1, 1, 1), "b", now).unwrap().came_online);
-        let entered = registry.enter(dialer(1, 1, 0), "c", now).unwrap();
-        assert_eq!((entered.replaced, entered.superseded.len()), (Some("a"), 0));
-        assert_eq!(registry.links().len(), 2);
-    }
-
-    #[test]
-    fn a_replaced_link_that_leaves_late_takes_nothing_with_it() {
-        let (registry, now) = (Registry::default(), Instant::now());
-        let old = registry.enter(dialer(1, 1, 0), "old", now).unwrap();
-        registry.enter(dialer(1, 1, 0), "new", now).unwrap();
-        assert!(!registry.leave(old.place));
-        assert_eq!(pick(&registry, &[1]), Some("new"));
-    }
-
-    #[test]
-    fn t11_another_instance_with_the_same_key_supersedes_the_older_one() {
-        let (registry, now) = (Registry::default(), Instant::now());
-        registry.enter(dialer(1, 1, 0), "older", now).unwrap();
-        registry.enter(dialer(1, 1, 1), "older too", now).unwrap();
-        let later = now + TAKEOVER_PAUSE;
-        let entered = registry.enter(dialer(1, 2, 0), "newest", later).unwrap();
-        assert_eq!(entered.superseded, ["older", "older too"]);
-        assert_eq!(pick(&registry, &[1]), Some("newest"));
-    }
-
-    #[test]
-    fn f21_two_instances_that_take_over_from_each_other_are_damped() {
-        let (registry, now) = (Registry::default(), Instant::now());
-        registry.enter(dialer(1, 1, 0), "one", now).unwrap();
-        registry.enter(dialer(1, 2, 0), "two", now + TAKEOVER_PAUSE).unwrap();
-        let again = registry.enter(dialer(1, 1, 0), "one", now + TAKEOVER_PAUSE + Duration::from_secs(1));
-        assert_eq!(again.unwrap_err(), EnterError::Flapping);
-        assert_eq!(pick(&registry, &[1]), Some("two"), "the registration that stands is untouched");
-    }
-
-    #[test]
-    fn f04_a_restarted_connector_whose_links_are_gone_enters_at_once() {
-        let (registry, now) = (Registry::default(), Instant::now());
-        let first = registry.enter(dialer(1, 1, 0), "first", now).unwrap();
-        assert!(registry.leave(first.place), "it was the last");
-        registry.enter(dialer(1, 2, 0), "second", now + Duration::from_millis(10)).unwrap();
-    }
-
-    #[test]
-    fn new_streams_go_to_the_least_loaded_link_that_is_not_draining() {
-        let (registry, now) = (Registry::default(), Instant::now());
-        registry.enter(dialer(1, 1, 0), "busy", now).unwrap();
-        let idle = registry.enter(dialer(2, 1, 0), "idle", now).unwrap();
-        let load = |link: &&str| if *link == "busy" { 10 } else { 1 };
-        let both = || [connector(1), connector(2)].into_iter();
-        assert_eq!(registry.pick(both(), &[], load).unwrap().1, "idle");
-        assert_eq!(registry.pick(both(), &[idle.place], load).unwrap().1, "busy");
-        registry.drain(idle.place);
-        assert_eq!(registry.pick(both(), &[], load).unwrap().1, "busy");
-    }
-
-    #[test]
-    fn t09_a_link_is_found_under_its_own_connector_only() {
-        let (registry, now) = (Registry::default(), Instant::now());
-        registry.enter(dialer(1, 1, 0), "one", now).unwrap();
-        assert_eq!(pick(&registry, &[2]), None);
-        assert_eq!(registry.retain(|id| id != connector(1)), [(connector(1), "one")]);
-        assert_eq!(pick(&registry, &[1]), None);
+    /// The process whose link this is.
+    pub fn home(self) -> Home {
+        self.home
     }
 }
