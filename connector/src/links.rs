@@ -128,9 +128,17 @@ impl Links {
         roster.gateways.iter().flat_map(|linked| &linked.up).map(|up| up.link.clone()).collect()
     }
 
-    /// Ends every link in order, and waits for that as long as `patience`.
+    /// Ends every link in order, once its lanes have said everything, and waits for both as long as `patience`.
     pub async fn close_all(&self, code: u16, reason: &str, patience: Duration) {
         let links = self.all();
+        let lanes_done = async {
+            for link in &links {
+                link.lanes_done().await;
+            }
+        };
+        if time::timeout(patience, lanes_done).await.is_err() {
+            tracing::debug!("a lane had more to say");
+        }
         for link in &links {
             link.close(code, reason);
         }

@@ -199,6 +199,7 @@ async fn an_order_to_stop_lets_sessions_run_out() {
     let mut dialed = gateway.accept().await;
     let mut session = gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
     let (mut tcp, _) = target.accept().await.unwrap();
+    let longer = gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
     running.orders.stop.cancel();
     let list = dialed.incoming.next().await;
     assert!(matches!(list, Some(postern_tunnel_io::Event::Inventory { last: true, .. })), "{list:?}");
@@ -211,6 +212,8 @@ async fn an_order_to_stop_lets_sessions_run_out() {
     assert_eq!(heard, "last words");
     drop(tcp);
     assert_eq!(session.lane.read(&mut [0; 1]).await.unwrap(), 0);
+    assert!(!dialed.link.is_closed() && !running.task.is_finished(), "there is one session more");
+    drop(longer);
     let path = running.state_dir().join("status.json");
     let (dir, task) = (running.dir, running.task);
     tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap().unwrap();

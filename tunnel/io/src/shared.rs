@@ -50,6 +50,8 @@ pub(crate) struct State {
     pub(crate) is_gone: bool,
     /// Who has more control frames to send than may wait at once.
     pub(crate) teller: Option<Waker>,
+    /// Who waits for the last lane.
+    pub(crate) leaver: Option<Waker>,
 }
 
 /// Who waits for one lane, and how it ended.
@@ -106,6 +108,7 @@ impl Shared {
             ended: None,
             is_gone: false,
             teller: None,
+            leaver: None,
         };
         Arc::new(Self { state: Mutex::new(state), established: Notify::new(), closed: Notify::new() })
     }
@@ -136,6 +139,9 @@ impl Shared {
         }
         if state.teller.is_some() && state.has_control_room() {
             wakers.push(state.teller.take());
+        }
+        if state.leaver.is_some() && state.machine.lanes() == 0 {
+            wakers.push(state.leaver.take());
         }
         wakers
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod forwarding;
+mod goodbye;
 mod hostile;
 mod lanes;
 mod silence;
