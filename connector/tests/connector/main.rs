@@ -3,7 +3,9 @@
 
 mod attach;
 mod client;
+mod detached;
 mod gateway;
+mod inventory;
 mod renewal;
 mod serving;
 mod target;
