@@ -3,9 +3,9 @@
 use crate::{
     bearer::{self, Bearer, now},
     cli::Login,
-    failure::{Failure, code},
+    failure::{Failure, code, printable},
     gateway::Api,
-    home::{Home, Lock, Profile, Tokens},
+    home::{self, Home, Lock, Profile, Running, Tokens},
     show::{self, Form},
     sign_in,
 };
@@ -90,11 +90,12 @@ pub async fn whoami(home: &Home, form: Form) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Shows whether gateway and sign-in work.
+/// Shows whether gateway and sign-in work, and the streams that commands carry.
 pub async fn status(home: &Home, form: Form) -> Result<(), Failure> {
     let profile = Profile::require(home)?;
     let kept = Tokens::load(home, profile.gateway.as_str())?;
     let asked = with_api(home, async |api| api.get::<Me>("me").await).await;
+    let streams = home::live(home);
     let reachable = !matches!(&asked, Err(failure) if failure.code == code::UNAVAILABLE);
     if form == Form::Json {
         show::json(&serde_json::json!({
@@ -103,6 +104,7 @@ pub async fn status(home: &Home, form: Form) -> Result<(), Failure> {
             "signed_in": asked.is_ok(),
             "principal": asked.as_ref().ok().map(|me| &me.principal),
             "token_expires_at": kept.as_ref().map(|tokens| postern_api::Time(tokens.expires_at)),
+            "streams": streams,
             "problem": asked.as_ref().err().map(|failure| &failure.sentence),
         }))?;
     } else {
@@ -115,8 +117,19 @@ pub async fn status(home: &Home, form: Form) -> Result<(), Failure> {
             let left = tokens.expires_at.since(now()).as_secs();
             println!("token    {left} s left; it is renewed by itself");
         }
+        streams.iter().for_each(|running| println!("streams  {}", describe(running)));
     }
     asked.map(|_| ())
+}
+
+fn describe(running: &Running) -> String {
+    let Running { pid, resource, streams, since, reconnecting, reconnecting_since } = running;
+    let how = match reconnecting_since {
+        Some(lost) if reconnecting == streams => format!("reconnecting since {lost}"),
+        Some(lost) => format!("{reconnecting} of them reconnecting since {lost}"),
+        None => format!("since {since}"),
+    };
+    format!("{streams} to {}, {how} (process {pid})", printable(resource))
 }
 
 /// Lists what the caller may reach.

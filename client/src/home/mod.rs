@@ -2,10 +2,12 @@
 
 mod lock;
 mod profile;
+mod running;
 mod tokens;
 
 pub use lock::Lock;
 pub use profile::{Profile, parse_sha256};
+pub use running::{RunFile, Running, live};
 pub use tokens::Tokens;
 
 use crate::failure::Failure;
