@@ -77,11 +77,12 @@ impl Failure {
         Self { decision, next, ..Self::new(exit, sentence) }
     }
 
-    /// A session that ended otherwise than in order.
+    /// A session that ended otherwise than in order; one that could not go on ends with the code of a refusal.
     pub fn ended(code: u16) -> Self {
-        match Ended::from_code(code) {
-            Some(ended) => Self::new(ended.exit_code(), ended.sentence()),
-            None => Self::unavailable(format!("the session ended with code {code}")),
+        match (Ended::from_code(code), Refusal::from_code(code)) {
+            (Some(ended), _) => Self::new(ended.exit_code(), ended.sentence()),
+            (None, Some(refusal)) => Self::new(refusal.exit_code(), refusal.sentence()),
+            (None, None) => Self::unavailable(format!("the session ended with code {code}")),
         }
     }
 
@@ -194,6 +195,7 @@ mod tests {
         assert_eq!(Failure::refused(9_999, b"garbage").code, 75);
         assert_eq!(Failure::ended(Ended::Revoked.code()).code, 77);
         assert_eq!(Failure::ended(Ended::ConnectorLost.code()).code, 75);
+        assert_eq!(Failure::ended(Refusal::ProofFailed.code()).code, 77);
     }
 
     #[test]

@@ -3,24 +3,24 @@
 //! Many commands may run at once (git, ansible, an editor). A lock lets one of them refresh, or ask the person; the
 //! others wait for what it gets.
 
+mod keeper;
+mod renew;
+
+pub use keeper::Keeper;
+pub use renew::{Offer, Renewal};
+
 use crate::{
-    failure::{Failure, code},
+    failure::Failure,
     home::{Home, Lock, Profile, Tokens},
-    sign_in::{self, RefreshError},
+    sign_in,
 };
 use postern_ids::Timestamp;
-use std::{
-    fmt,
-    io::IsTerminal,
-    time::{Duration, SystemTime},
-};
+use renew::{Stale, renew};
+use std::{fmt, time::SystemTime};
 use zeroize::Zeroizing;
 
 /// The variable with a service account's token.
 pub const TOKEN_VARIABLE: &str = "POSTERN_TOKEN";
-
-/// How long a command waits for another one that refreshes or asks the person to sign in.
-const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A token in use.
 pub struct Bearer {
@@ -69,46 +69,10 @@ pub async fn get(home: &Home, profile: &Profile) -> Result<Bearer, Failure> {
     let kept = Tokens::load(home, profile.gateway.as_str())?;
     match kept {
         Some(tokens) if tokens.is_fresh(now()) => Ok(Bearer::of_sign_in(&tokens)),
-        Some(_) => renew(home, profile).await,
+        Some(_) => Ok(renew(home, profile, Stale { refused: None, may_ask: true }).await?),
         // Never signed in, or signed out on purpose: a prompt would be a surprise.
         None => Err(Failure::signed_out("you are not signed in")),
     }
-}
-
-/// Refreshes, or has the person sign in again; one process at a time.
-async fn renew(home: &Home, profile: &Profile) -> Result<Bearer, Failure> {
-    let gateway = profile.gateway.as_str();
-    let fresh = || Tokens::load(home, gateway).ok().flatten().filter(|tokens| tokens.is_fresh(now()));
-    let lock = Lock::take(home, WAIT_MAX, || fresh().is_none()).await?;
-    // Whoever held the lock before may have done it all.
-    if let Some(tokens) = fresh() {
-        return Ok(Bearer::of_sign_in(&tokens));
-    }
-    if lock.is_none() {
-        return Err(Failure::new(
-            code::DENIED,
-            "your sign-in expired and another command still waits for a new one",
-        )
-        .then("postern login"));
-    }
-    let Some(stale) = Tokens::load(home, gateway)? else {
-        return Err(Failure::signed_out("you are not signed in"));
-    };
-    let renewed = match sign_in::refresh(profile, &stale).await {
-        Ok(granted) => granted,
-        Err(RefreshError::Unavailable(failure)) => return Err(failure),
-        Err(RefreshError::Ended) if has_terminal() => {
-            eprintln!("postern: your sign-in expired");
-            sign_in::browser::sign_in(profile).await?
-        }
-        Err(RefreshError::Ended) => return Err(Failure::signed_out("your sign-in expired")),
-    };
-    Ok(Bearer::of_sign_in(&renewed.keep(home, profile)?))
-}
-
-/// Under ssh, standard input and output are pipes and standard error is the terminal, if there is one.
-fn has_terminal() -> bool {
-    std::io::stderr().is_terminal()
 }
 
 /// Refreshes tokens past half of their life, so that no later command has to wait for it. Whatever goes wrong is for a
