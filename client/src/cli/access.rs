@@ -85,7 +85,8 @@ impl FromStr for SshDestination {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Standard output carries the resource's bytes and nothing else; everything for people goes to \
-    standard error.\n\nExample:\n  ssh -o ProxyCommand='postern proxy bastion' bastion"
+    standard error.\nA lost connection to the gateway is made again and the session goes on; POSTERN_RESUME=off, or \
+    a number of seconds, says otherwise.\n\nExample:\n  ssh -o ProxyCommand='postern proxy bastion' bastion"
 )]
 pub struct Proxy {
     /// Resource by name (`bastion` or `bastion.postern`) or id

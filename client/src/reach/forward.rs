@@ -1,141 +1,121 @@
 //! `postern forward`: a local port that leads to a resource.
 
-use super::{Reached, ResourceRef, link_to, open};
+use super::{
+    plain, stopped,
+    stream::{Errand, Resume},
+    way::LAST_WORDS,
+};
 use crate::{
-    bearer,
     cli::Mapping,
-    failure::{Failure, code},
+    failure::Failure,
     home::{Home, Profile},
 };
-use postern_tunnel_io::{Cut, Event, ForwardEnd, Incoming, Link, splice};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use postern_ids::Ended;
+use postern_tunnel_io::{Cut, ForwardEnd, splice};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Mutex, Semaphore},
+    sync::Semaphore,
+    time,
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Connections at once through one forwarded port; further ones wait in the listener's queue.
 const CONNECTIONS_MAX: usize = 1_024;
-/// How often the tokens' age is looked at, so that a port that is open for days keeps working.
-const TOKEN_CHECK: Duration = Duration::from_secs(60);
 /// After a failed accept (out of descriptors), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The way to the gateway, dialed when it is needed and again when it was lost.
-struct Way {
-    home: Home,
-    profile: Profile,
-    link: Mutex<Option<Kept>>,
-}
-
-struct Kept {
-    link: Link,
-    /// The gateway asked to open nothing further on it.
-    is_leaving: Arc<AtomicBool>,
-}
-
-impl Kept {
-    fn is_usable(&self) -> bool {
-        !self.link.is_closed() && !self.is_leaving.load(Ordering::Relaxed)
-    }
-}
-
-impl Way {
-    async fn link(&self) -> Result<Link, Failure> {
-        let mut kept = self.link.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_usable()) {
-            return Ok(kept.link.clone());
-        }
-        let bearer = bearer::get(&self.home, &self.profile).await?;
-        let (link, incoming) = link_to(&self.profile, &bearer).await?;
-        let is_leaving = Arc::new(AtomicBool::new(false));
-        tokio::spawn(watch(incoming, is_leaving.clone()));
-        *kept = Some(Kept { link: link.clone(), is_leaving });
-        Ok(link)
-    }
-
-    async fn open(&self, resource: &ResourceRef) -> Result<Reached, Failure> {
-        let link = self.link().await?;
-        match open(&link, resource).await {
-            // The link may have died while nobody looked: once more on a new one.
-            Err(failure) if failure.code == code::UNAVAILABLE && link.is_closed() => {
-                open(&self.link().await?, resource).await
-            }
-            opened => opened,
-        }
-    }
-}
-
-/// Notes when the gateway leaves: what runs on the link goes on, what comes later takes a new one.
-async fn watch(mut incoming: Incoming, is_leaving: Arc<AtomicBool>) {
-    while let Some(event) = incoming.next().await {
-        if matches!(event, Event::GoAway { .. }) {
-            is_leaving.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
 /// Listens until the command is stopped.
 pub async fn run(home: &Home, mapping: &Mapping, json: bool) -> Result<(), Failure> {
-    let profile = Profile::require(home)?;
-    let way = Arc::new(Way { home: home.clone(), profile, link: Mutex::new(None) });
+    let (profile, resume) = (Profile::require(home)?, Resume::from_env()?);
+    let errand = Errand::begin(home, profile, &mapping.resource, resume);
     // Signing in and dialing first: a port that leads nowhere is not opened.
-    way.link().await?;
+    errand.way.link().await?;
     let listener = TcpListener::bind(mapping.listen)
         .await
         .map_err(|e| Failure::usage(format!("{} cannot be listened on: {e}", mapping.listen)))?;
     let address = listener.local_addr().map_err(|e| Failure::unavailable(e.to_string()))?;
+    announce(address, mapping, json);
+    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+    tokio::select! {
+        () = accept(&listener, &errand, resume, &tracker, &stop) => {}
+        () = stopped() => {}
+    }
+    stop.cancel();
+    tracker.close();
+    let _ = time::timeout(LAST_WORDS, tracker.wait()).await;
+    errand.finish().await;
+    Ok(())
+}
+
+fn announce(address: SocketAddr, mapping: &Mapping, json: bool) {
     eprintln!("forwarding {address} to {}; stop with Ctrl-C", mapping.resource);
     if json {
         println!("{}", serde_json::json!({ "listen": address, "resource": mapping.resource.as_str() }));
     } else if mapping.listen.port() == 0 {
         println!("{address}");
     }
-    tokio::spawn(keep_tokens_fresh(way.clone()));
+}
+
+async fn accept(
+    listener: &TcpListener,
+    errand: &Arc<Errand>,
+    resume: Resume,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else { return Ok(()) };
+    while let Ok(permit) = connections.clone().acquire_owned().await {
         match listener.accept().await {
             Ok((tcp, _)) => {
-                let (way, resource) = (way.clone(), mapping.resource.clone());
-                tokio::spawn(async move {
-                    serve(&way, &resource, tcp).await;
+                let (errand, stop) = (errand.clone(), stop.clone());
+                tracker.spawn(async move {
+                    serve(&errand, resume, tcp, stop).await;
                     drop(permit);
                 });
             }
             Err(error) => {
                 eprintln!("postern: a connection could not be accepted: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-async fn keep_tokens_fresh(way: Arc<Way>) {
-    loop {
-        tokio::time::sleep(TOKEN_CHECK).await;
-        bearer::refresh_early(way.home.clone(), way.profile.clone()).await;
+async fn serve(errand: &Arc<Errand>, resume: Resume, tcp: TcpStream, stop: CancellationToken) {
+    let _ = tcp.set_nodelay(true);
+    let cut = Cut::new();
+    let mut carrying = std::pin::pin!(carry(errand, resume, tcp, cut.clone()));
+    let carried = tokio::select! {
+        carried = &mut carrying => carried,
+        () = stop.cancelled() => {
+            cut.cut(Ended::ClientLost);
+            return drop(carrying.await);
+        }
+    };
+    if let Err(failure) = carried {
+        eprintln!("{failure}");
     }
 }
 
-async fn serve(way: &Way, resource: &ResourceRef, tcp: TcpStream) {
-    let _ = tcp.set_nodelay(true);
-    let reached = match way.open(resource).await {
-        Ok(reached) => reached,
+async fn carry(errand: &Arc<Errand>, resume: Resume, tcp: TcpStream, cut: Cut) -> Result<(), Failure> {
+    if let Resume::Within(_) = resume {
+        return errand.carry(tcp, cut).await;
+    }
+    let lane = match plain::open(errand).await {
+        Ok(lane) => lane,
         Err(failure) => {
             // A reset, not an orderly end: an empty answer could be taken for one.
             let _ = tcp.set_zero_linger();
-            eprintln!("{failure}");
-            return;
+            return Err(failure);
         }
     };
-    if let ForwardEnd::Reset { code, .. } = splice(reached.lane, tcp, Cut::new()).await.end {
-        eprintln!("{}", Failure::ended(code));
+    match splice(lane, tcp, cut).await.end {
+        ForwardEnd::Reset { code, .. } => Err(Failure::ended(code)),
+        ForwardEnd::Finished
+        | ForwardEnd::Cut(_)
+        | ForwardEnd::LinkLost { .. }
+        | ForwardEnd::Tcp(_)
+        | ForwardEnd::Detached(_) => Ok(()),
     }
 }

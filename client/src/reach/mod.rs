@@ -1,15 +1,16 @@
-//! Reaching resources: one link to the gateway, one lane for each connection.
+//! Reaching resources: one link to the gateway, one stream for each connection, which outlives it.
 
 pub mod forward;
-mod link;
+mod plain;
 pub mod proxy;
 pub mod ssh;
 mod stdio;
-
-pub use link::{Reached, link_to, open};
+mod stream;
+mod way;
 
 use postern_ids::{Name, ResourceId};
 use std::{fmt, str::FromStr};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What `ssh` sees behind a resource's name, so that `~/.ssh/config` can tell ours from others.
 pub const SUFFIX: &str = ".postern";
@@ -50,5 +51,18 @@ impl FromStr for ResourceRef {
 impl fmt::Display for ResourceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Waits for the order to stop. A command that is merely gone would leave its streams to wait for it.
+async fn stopped() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
 }

@@ -1,0 +1,52 @@
+//! What a session shows when it dials again.
+
+use crate::gateway::{Gateway, Refresh, Resource, Talk, give_tokens, signed_in};
+use postern_client::home::Profile;
+
+/// A session that has begun, and whose kept token is at its end.
+fn begun_with_an_old_token(refresh: Refresh) -> (Gateway, tempfile::TempDir, Talk) {
+    let gateway = Gateway::start(refresh, Resource::Echo, &[]);
+    let (dir, home) = signed_in(&gateway.url, -10, 900);
+    let mut talk = Talk::begin(&home, &[]);
+    talk.exchange(b"before");
+    give_tokens(&home, &gateway.url, -1_000, -100);
+    gateway.break_links();
+    (gateway, dir, talk)
+}
+
+#[test]
+fn a_session_that_goes_on_shows_a_fresh_token() {
+    let (gateway, _dir, mut talk) = begun_with_an_old_token(Refresh::Works);
+    talk.exchange(b"after");
+    assert_eq!(gateway.shown(), ["old-access", "new-access"]);
+    assert_eq!(talk.finish(), (0, String::new()));
+}
+
+#[test]
+fn while_no_fresh_token_is_to_be_had_the_old_one_is_offered_for_the_resume() {
+    let (gateway, _dir, mut talk) = begun_with_an_old_token(Refresh::Fails);
+    talk.exchange(b"after");
+    assert_eq!(gateway.shown(), ["old-access", "old-access"]);
+    assert_eq!(gateway.sessions(), 1);
+    assert_eq!(talk.finish(), (0, String::new()));
+}
+
+#[test]
+fn a_sign_in_that_ended_ends_the_session_and_asks_nobody() {
+    let (gateway, _dir, talk) = begun_with_an_old_token(Refresh::Ended);
+    assert_eq!(talk.end(), (77, "postern: your sign-in expired\n  next: postern login\n".to_owned()));
+    assert_eq!(gateway.links(), 1, "nothing is shown that nobody accepts");
+}
+
+#[test]
+fn the_addresses_that_come_with_a_token_are_kept() {
+    let gateway = Gateway::start(Refresh::Works, Resource::Echo, &[]);
+    gateway.tell_nodes(&["https://gw1.example", "https://gw2.example"]);
+    let (_dir, home) = signed_in(&gateway.url, -1_000, -100);
+    // The nodes are not there: the public URL leads on.
+    let mut talk = Talk::begin(&home, &[("HTTPS_PROXY", "http://127.0.0.1:1"), ("NO_PROXY", "127.0.0.1")]);
+    talk.exchange(b"begun");
+    assert_eq!(talk.finish(), (0, String::new()));
+    let nodes: Vec<_> = Profile::require(&home).unwrap().gateways.iter().map(ToString::to_string).collect();
+    assert_eq!(nodes, ["https://gw1.example/", "https://gw2.example/"]);
+}
