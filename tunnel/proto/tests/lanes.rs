@@ -167,6 +167,20 @@ fn a_writer_that_was_cut_short_is_told_when_there_is_room() {
 }
 
 #[test]
+fn what_belongs_together_is_taken_whole_however_many_pieces_it_has() {
+    let mut pair = Pair::new();
+    let lane = pair.lane(1);
+    let record = bulk(20_000);
+    assert!(pair.a.link.writable(lane) >= record.len());
+    for piece in record.chunks(10) {
+        pair.a.link.write_whole(lane, Bytes::copy_from_slice(piece)).unwrap();
+    }
+    assert_eq!(pair.a.link.writable(lane), 0, "no room for more");
+    pair.drive();
+    assert_eq!(pair.b.read_all(lane, pair.now).0, record);
+}
+
+#[test]
 fn readable_is_said_once_until_the_lane_was_read_empty() {
     let mut pair = Pair::new();
     let lane = pair.lane(1);

@@ -358,3 +358,23 @@ fn small_writes_do_not_pin_the_buffer_that_they_came_in() {
 fn an_idle_stream_is_small() {
     assert!(size_of::<Stream>() < 1024, "{}", size_of::<Stream>());
 }
+
+#[test]
+fn what_was_typed_while_detached_goes_out_in_few_pieces() {
+    let (mut client, mut connector) = pair();
+    client.handle_lane_end(1, LaneEnd::Detached, now());
+    let typed: Vec<u8> = (0..60_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    for mut piece in typed.chunks(40).map(Bytes::copy_from_slice) {
+        client.write(&mut piece).unwrap();
+    }
+    let (attach, rest) = attempt(&mut client);
+    connector.take_over(&attach, now()).unwrap();
+    connector.handle_bytes(2, rest, now());
+    let down = send(&mut connector, now());
+    client.handle_bytes(2, down, now());
+    let mut out = vec![];
+    while client.poll_transmit(&mut out, 200_000, now()) == Poll::Records {}
+    assert!(out.len() < 10, "{} pieces", out.len());
+    connector.handle_bytes(2, out.concat().into(), now());
+    assert_eq!(read(&mut connector), typed);
+}

@@ -162,8 +162,8 @@ impl Lane {
                             .map_err(|_| gone(state, self.id));
                     }
                 }
-                for mut piece in out.drain(..) {
-                    let written = state.machine.write(self.id, &mut piece);
+                for piece in out.drain(..) {
+                    let written = state.machine.write_whole(self.id, piece);
                     written.map_err(|_| gone(state, self.id))?;
                 }
             }

@@ -83,15 +83,31 @@ impl Link {
         let taken = self.room(lane).min(bytes.len());
         let all = taken == bytes.len();
         let front = bytes.split_to(taken);
+        self.queue(index, front, !all);
+        Ok(taken)
+    }
+
+    /// Takes all of `bytes`, whatever room there is: for a writer that looked at `writable`, and whose records are worth
+    /// nothing in parts. How many pieces a record has may be more than there was room for.
+    pub fn write_whole(&mut self, lane: LaneId, bytes: Bytes) -> Result<(), WriteError> {
+        let index = self.find(lane).ok_or(WriteError::Gone)?;
+        let lane = self.lanes.get(index).ok_or(WriteError::Gone)?;
+        if lane.phase != Phase::Open || lane.sending != Sending::Open {
+            return Err(WriteError::NotWritable);
+        }
+        self.queue(index, bytes, false);
+        Ok(())
+    }
+
+    fn queue(&mut self, index: u32, bytes: Bytes, owes_writable: bool) {
         self.with(index, |lane, chunks| {
-            if !front.is_empty() {
-                chunks.push(&mut lane.outbox, front);
+            if !bytes.is_empty() {
+                chunks.push(&mut lane.outbox, bytes);
             }
-            lane.said.owes_writable |= !all;
+            lane.said.owes_writable |= owes_writable;
         });
         self.enter_schedule(index);
         self.relieve();
-        Ok(taken)
     }
 
     /// Asks for `Writable` when the lane takes bytes again: for a writer that looked at `writable` and found too little.

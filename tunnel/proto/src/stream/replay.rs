@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 const COPY_BELOW: usize = 4 * 1024;
 /// What a chunk costs beside its bytes.
 const CHUNK_COST: usize = 64;
-/// Data records up to this length are put together by copying: cheaper than two pieces for the lane to keep.
+/// Pieces of a Data record up to this length are put together by copying: cheaper than more pieces for the lane to keep.
 const INLINE_MAX: usize = 1024;
 
 /// One direction's sender. Fin counts as one byte after the last.
@@ -138,13 +138,19 @@ impl Replay {
         if len == 0 {
             return 0;
         }
-        if len <= INLINE_MAX {
-            let mut record = data_header(self.next, len, len);
-            self.advance(len, |piece| record.extend_from_slice(&piece));
-            out.push(record.into());
-        } else {
-            out.push(data_header(self.next, len, 0).into());
-            self.advance(len, |piece| out.push(piece));
+        let mut joined = data_header(self.next, len, len.min(INLINE_MAX));
+        self.advance(len, |piece| {
+            if piece.len() <= INLINE_MAX {
+                joined.extend_from_slice(&piece);
+                return;
+            }
+            if !joined.is_empty() {
+                out.push(std::mem::take(&mut joined).into());
+            }
+            out.push(piece);
+        });
+        if !joined.is_empty() {
+            out.push(joined.into());
         }
         len.saturating_add(DATA_OVERHEAD)
     }
