@@ -14,6 +14,9 @@ pub(crate) const AFTER_SILENCE: Duration = Duration::from_secs(12);
 /// Everything a hasty user would take for a hang, on a machine with other tests beside.
 pub(crate) const AFTER_RESTART: Duration = Duration::from_secs(10);
 
+/// Time for damage to show.
+const AFTERMATH: Duration = Duration::from_secs(1);
+
 /// Whether the larger forms were asked for.
 pub(crate) fn is_long() -> bool {
     std::env::var_os("POSTERN_TEST_LONG").is_some()
@@ -51,8 +54,10 @@ pub(crate) fn whole(fleet: &Fleet, load: Workload) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Ends all loads in order.
+/// Lets all loads go on for a moment, as what broke may show late, and ends them in order.
 pub(crate) fn all_whole(fleet: &Fleet, loads: Vec<Workload>) -> Result<()> {
+    std::thread::sleep(AFTERMATH);
+    all_go_on(&loads, SOON)?;
     for load in loads {
         whole(fleet, load)?;
     }
