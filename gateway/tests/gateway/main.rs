@@ -4,6 +4,7 @@
 mod connectors;
 mod detached;
 mod holdings;
+mod outage;
 mod policy;
 mod process;
 mod public_port;

@@ -1,10 +1,12 @@
 //! Sessions that go on over another lane: whose they are, who wins, and what a ticket is worth.
 
 use crate::support::{
-    Stage,
+    Stage, now,
+    person::keys_of,
     streams::{Answer, Holder, StreamClient, echoed, reset_code},
 };
-use postern_ids::{Ended, InstanceId, Refusal, StreamId};
+use postern_ids::{Ended, InstanceId, Refusal, StreamId, Timestamp};
+use postern_token::{Expect, TicketClaims, mint_ticket, verify_ticket};
 use postern_tunnel_io::inventory::State;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -175,7 +177,7 @@ async fn t06_a_ticket_that_names_a_process_that_is_gone_is_refused_at_once() {
     stage.holder.link.close(1001, "restarting");
     let id = stage.connector.id;
     stage.scene.until(|| !stage.scene.node.connectors().registry().is_online(id)).await;
-    stage.connector.instance = InstanceId::mint(crate::support::now(), rand::random());
+    stage.connector.instance = InstanceId::mint(now(), rand::random());
     stage.connector_back(Vec::new()).await;
     stage.ended(session, Ended::ConnectorLost).await;
     let (link, _incoming) = stage.dial().await;
@@ -322,4 +324,26 @@ async fn a_stream_that_ends_at_either_end_ends_its_session() {
     stage.ended(carried.session, Ended::ClientLost).await;
     stage.scene.until(|| stage.holder.end_of(2) == Some(Ended::ClientLost.code())).await;
     assert_eq!(stage.scene.node.held().waiting(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t06_a_ticket_that_has_expired_is_as_good_as_none() {
+    let mut stage = Stage::new().await;
+    stage.open_and_lose().await;
+    let issuer = stage.scene.node.public_url.as_str().trim_end_matches('/').to_owned();
+    let keys = keys_of(stage.scene.store(), &issuer).await.keys();
+    let good = stage.client.ticket.clone().unwrap();
+    let expect = Expect { issuer: &issuer, audience: &issuer };
+    let claims = verify_ticket(&good, keys.grant_keys(), expect, now()).unwrap().into_inner();
+    let long_ago = now().as_micros() - 3_600_000_000;
+    let (iat, exp) = (Timestamp::from_micros(long_ago), Timestamp::from_micros(long_ago + 60_000_000));
+    let expired = TicketClaims { iat, nbf: iat, exp, ..claims };
+    stage.client.ticket = Some(mint_ticket(&expired, keys.grant_signer(now()).unwrap()).unwrap());
+    let (link, _incoming) = stage.dial().await;
+    assert_eq!(stage.client.resume(&link).await.map(|_| ()), Err(Refusal::ResumeUnknown.code()));
+    // A grant is signed with the same key, and is no ticket.
+    stage.client.ticket = Some(stage.holder.arrived().remove(0).grant);
+    assert_eq!(stage.client.resume(&link).await.map(|_| ()), Err(Refusal::ResumeUnknown.code()));
+    stage.client.ticket = Some(good);
+    stage.client.resume(&link).await.unwrap();
 }

@@ -1,12 +1,14 @@
 //! Two gateways on one Postgres: one installation. Skipped, and said so, without a server to make a database on.
 
-use crate::support::{Account, Bearer, Enrolled, PATIENCE, Scene, now, open};
+use crate::support::{
+    Account, Bearer, Enrolled, PATIENCE, Scene, now, open,
+    streams::{Carried, Holder, StreamClient, echoed, reset_code},
+};
 use postern_api::tunnel::OpenReply;
-use postern_ids::Ended;
-use postern_store::{Actor, SessionFilter};
-use postern_tunnel_io::{Dial, LinkConfig, Proxy, dial, tls::Trust};
+use postern_ids::{Ended, Refusal, SessionId};
+use postern_store::{Actor, KeyKind, SessionEntry, SessionFilter};
+use postern_tunnel_io::{Dial, LinkConfig, Proxy, dial, inventory::State, tls::Trust};
 use std::{path::Path, process::Command};
-use tokio::io::AsyncReadExt;
 
 /// Two gateways, a resource at a connector that both have a link to, and an account that may reach it.
 struct Siblings {
@@ -20,13 +22,7 @@ struct Siblings {
 
 impl Siblings {
     async fn start() -> Option<Self> {
-        let Ok(server) = std::env::var("POSTERN_TEST_POSTGRES") else {
-            eprintln!("skipped: POSTERN_TEST_POSTGRES is not set");
-            return None;
-        };
-        let server = server.trim_end_matches('/').to_owned();
-        let name = format!("postern_siblings_{:032x}", rand::random::<u128>());
-        psql(&server, &format!("CREATE DATABASE {name}"));
+        let (server, name) = database()?;
         let keys = tempfile::tempdir().unwrap();
         let key = keys.path().join("master.key");
         write_master_key(&key);
@@ -53,6 +49,18 @@ impl Siblings {
         let (server, name) = self.database;
         psql(&server, &format!("DROP DATABASE {name} WITH (FORCE)"));
     }
+}
+
+/// A database of its own: its server and its name.
+fn database() -> Option<(String, String)> {
+    let Ok(server) = std::env::var("POSTERN_TEST_POSTGRES") else {
+        eprintln!("skipped: POSTERN_TEST_POSTGRES is not set");
+        return None;
+    };
+    let server = server.trim_end_matches('/').to_owned();
+    let name = format!("postern_siblings_{:032x}", rand::random::<u128>());
+    psql(&server, &format!("CREATE DATABASE {name}"));
+    Some((server, name))
 }
 
 fn psql(server: &str, sql: &str) {
@@ -99,6 +107,40 @@ async fn gateways_on_one_store_share_authority_and_keys_and_keep_journals_of_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn gateways_that_start_at_once_on_an_empty_store_agree_on_everything_they_make() {
+    let Some((server, name)) = database() else { return };
+    let keys = tempfile::tempdir().unwrap();
+    let key = keys.path().join("master.key");
+    write_master_key(&key);
+    let store = format!("{server}/{name}");
+    let settings = [
+        ("store.url", store.as_str()),
+        ("master_key_file", key.to_str().unwrap()),
+        ("public_url", "https://gate.test"),
+    ];
+    let start = || Scene::start_with(&settings);
+    let (one, two, three) = tokio::join!(start(), start(), start());
+    let kids = |scene: &Scene| {
+        let store = scene.store().clone();
+        async move {
+            let mut kids = Vec::new();
+            for kind in [KeyKind::Ca, KeyKind::Access, KeyKind::Grant] {
+                kids.extend(store.signing_keys(kind, now()).await.unwrap().into_iter().map(|key| key.kid));
+            }
+            kids
+        }
+    };
+    assert_eq!(kids(&one).await.len(), 3, "one key of each kind");
+    for other in [&two, &three] {
+        assert_eq!(one.node.ca_sha256(), other.node.ca_sha256());
+    }
+    for scene in [one, two, three] {
+        scene.node.stop().await;
+    }
+    psql(&server, &format!("DROP DATABASE {name} WITH (FORCE)"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_gateways_own_certificate_names_the_hosts_of_all_gateways() {
     let Some(siblings) = Siblings::start().await else { return };
     let node = &siblings.second.node;
@@ -129,10 +171,100 @@ async fn d05_a_session_that_is_ended_through_the_store_is_cut_on_the_gateway_tha
 
     let by = Actor::system("test");
     first.store().end_session(reply.session, Ended::EndedByAdmin, &by, now()).await.unwrap();
-    let mut rest = Vec::new();
-    let read = tokio::time::timeout(PATIENCE, lane.read_to_end(&mut rest)).await.expect("the end");
-    let code = Ended::EndedByAdmin.code().to_string();
-    assert!(read.unwrap_err().to_string().contains(&code));
+    assert_eq!(reset_code(&mut lane).await, Ended::EndedByAdmin.code());
     assert_eq!(second.node.live().len(), 1, "the other session lives");
+    siblings.stop().await;
+}
+
+impl Siblings {
+    /// The connector's links to both, which hold nothing yet.
+    async fn holders(&self) -> (Holder, Holder) {
+        let first = Holder::start(&self.first, &self.connector, 0, Vec::new()).await;
+        (first, Holder::start(&self.second, &self.connector, 0, Vec::new()).await)
+    }
+
+    fn client(&self) -> StreamClient {
+        StreamClient { instance: self.connector.instance.to_bytes(), ..StreamClient::new() }
+    }
+
+    /// The session as the store has it, once it looks so.
+    async fn recorded(&self, session: SessionId, looks: impl Fn(&SessionEntry) -> bool) -> SessionEntry {
+        let wait = async {
+            loop {
+                let rows = self.first.store().sessions(&SessionFilter::default(), 10).await.unwrap();
+                if let Some(row) = rows.into_iter().find(|row| row.id == session && looks(row)) {
+                    return row;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("the store's session looks so")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f13_a_session_moves_while_its_gateway_believes_that_it_carries_it() {
+    let Some(siblings) = Siblings::start().await else { return };
+    let (first, second) = (&siblings.first, &siblings.second);
+    let (old, new) = siblings.holders().await;
+    let mut client = siblings.client();
+    let (link, _incoming) = first.dial_client(&siblings.account.token).await.unwrap();
+    let mut carried = client.open(&link, "db-1").await.unwrap();
+    echoed(&mut carried.lane, b"hello").await;
+    let (link, _second_incoming) = second.dial_client(&siblings.account.token).await.unwrap();
+    let mut moved = client.resume(&link).await.unwrap();
+    assert_eq!(moved.session, carried.session);
+    // The connector lets go of the older lane, as it does for every newer attempt.
+    old.detach(1, Refusal::Superseded.code());
+    first.until(|| first.node.live().is_empty()).await;
+    echoed(&mut moved.lane, b"here").await;
+    let row = siblings.recorded(carried.session, |row| row.generation == 2 && row.bytes_up > 0).await;
+    assert_eq!(row.ended, None, "what the older gateway carried is told, an end is not");
+
+    let by = Actor::system("test");
+    first.store().end_session(carried.session, Ended::EndedByAdmin, &by, now()).await.unwrap();
+    assert_eq!(reset_code(&mut moved.lane).await, Ended::EndedByAdmin.code());
+    second.until(|| new.end_of(2) == Some(Ended::EndedByAdmin.code())).await;
+    let row = siblings.recorded(carried.session, |row| row.ended.is_some()).await;
+    assert_eq!(row.ended.map(|(ended, _)| ended), Some(Ended::EndedByAdmin));
+    assert_eq!(row.bytes_up, 9, "both gateways told what they carried");
+    siblings.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t07_every_gateway_that_knows_of_a_waiting_session_can_end_it() {
+    let Some(siblings) = Siblings::start().await else { return };
+    let (first, second) = (&siblings.first, &siblings.second);
+    let (one, two) = siblings.holders().await;
+    let mut client = siblings.client();
+    let (link, _incoming) = first.dial_client(&siblings.account.token).await.unwrap();
+    let Carried { session, lane } = client.open(&link, "db-1").await.unwrap();
+    link.close(1000, "lost");
+    drop(lane);
+    first.until(|| first.node.held().waiting() == 1).await;
+    two.tell(vec![one.entry(State::Detached)]);
+    second.until(|| second.node.live().len() == 1).await;
+    let by = Actor::system("test");
+    first.store().end_session(session, Ended::EndedByAdmin, &by, now()).await.unwrap();
+    let ordered = [(session, Ended::EndedByAdmin.code())];
+    second.until(|| one.kills() == ordered && two.kills() == ordered).await;
+    let row = siblings.recorded(session, |row| row.ended.is_some()).await;
+    assert_eq!(row.ended.map(|(ended, _)| ended), Some(Ended::EndedByAdmin));
+    siblings.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f01_a_gateway_without_the_connector_sends_clients_to_the_next() {
+    let Some(siblings) = Siblings::start().await else { return };
+    let holder = Holder::start(&siblings.first, &siblings.connector, 0, Vec::new()).await;
+    let mut client = siblings.client();
+    let (link, _incoming) = siblings.first.dial_client(&siblings.account.token).await.unwrap();
+    let _carried = client.open(&link, "db-1").await.unwrap();
+    let (elsewhere, _their_incoming) = siblings.second.dial_client(&siblings.account.token).await.unwrap();
+    assert_eq!(client.resume(&elsewhere).await.map(|_| ()), Err(Refusal::TryNext.code()));
+    let mut other = siblings.client();
+    assert_eq!(other.open(&elsewhere, "db-1").await.map(|_| ()), Err(Refusal::TryNext.code()));
+    client.resume(&link).await.unwrap();
+    assert_eq!(holder.arrived().len(), 2);
     siblings.stop().await;
 }

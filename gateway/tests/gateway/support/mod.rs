@@ -1,6 +1,7 @@
 //! A whole gateway on loopback with a store of its own, and peers that speak the real protocol to it.
 
-mod stage;
+pub(crate) mod person;
+pub(crate) mod stage;
 pub(crate) mod streams;
 
 pub(crate) use stage::Stage;
