@@ -15,7 +15,7 @@ pub struct Config {
     pub ack_bytes: usize,
     /// … or this long after the first of them.
     pub ack_after: Duration,
-    /// A stream that no lane carries is over after this long; one that is over is remembered for this long.
+    /// A stream that no lane carries is over after this long; one that is over is remembered for a little longer.
     pub window: Duration,
     /// What the streams of the whole process hold: sent and not acknowledged, or received and not read.
     pub budget: Budget,

@@ -1,6 +1,6 @@
 //! What comes over the lane, what goes over it, and when.
 
-use super::{Event, LaneEnd, Over, Poll, Role, SUPERSEDED, State, Stream, Unacked, VERSION};
+use super::{Ending, Event, LaneEnd, Over, Poll, Role, SUPERSEDED, State, Stream, Unacked, VERSION};
 use super::{
     inbound::Wrong,
     record::{DATA_OVERHEAD, Record, RecordError, Welcome},
@@ -8,12 +8,15 @@ use super::{
 use crate::budget::Pressure;
 use bytes::Bytes;
 use postern_ids::Ended;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Room in the lane that any record but Data fits into.
 const RECORD_MAX: usize = 256;
 /// A Data record is not cut to less than this because the lane has little room.
 const CRUMB: usize = 1024;
+
+/// How long a client may believe in a lane that is dead: its window begins only when it notices (a write that is stuck).
+const UNNOTICED_MAX: Duration = Duration::from_secs(30);
 
 /// Why a stream cannot go on.
 struct Broken(&'static str);
@@ -210,7 +213,7 @@ impl Stream {
     /// The time that `poll_timeout` named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         if let State::Over(ending) = &self.state {
-            if self.role == Role::Connector && now >= ending.at + self.config.window && !self.said.forget {
+            if self.remembered_until(ending).is_some_and(|at| now >= at) {
                 self.said.forget = true;
                 self.events.push_back(Event::Forget);
             }
@@ -224,11 +227,15 @@ impl Stream {
         }
     }
 
+    fn remembered_until(&self, ending: &Ending) -> Option<Instant> {
+        let remembers = self.role == Role::Connector && !self.said.forget;
+        remembers.then(|| ending.at + self.config.window + UNNOTICED_MAX)
+    }
+
     /// When `handle_timeout` and `poll_transmit` are to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if let State::Over(ending) = &self.state {
-            let remembered = self.role == Role::Connector && !self.said.forget;
-            return remembered.then(|| ending.at + self.config.window);
+            return self.remembered_until(ending);
         }
         let ack = match &self.state {
             State::Attached(attached) if attached.greeted => {

@@ -5,6 +5,8 @@ use super::{Attach, Attached, Ending, Event, LaneEnd, Over, Role, State, Stream,
 use postern_ids::Ended;
 use std::{collections::VecDeque, time::Instant};
 
+const FINISHED: u16 = Ended::Finished.code();
+
 impl Stream {
     /// Client: starts an attempt on a new lane, whose generation it gives. `sign` makes the proof.
     /// `None` when the stream is over, or ran out of generations.
@@ -112,6 +114,15 @@ impl Stream {
         if self.over().is_some() {
             return;
         }
+        let code = match code {
+            // Our last Ack did not come, but whoever knows says that it would have.
+            FINISHED if self.inbound.is_finished() && self.outbound.is_finished() => {
+                return self.become_over(Over { code, reason: "finished" }, None, now);
+            }
+            // Without both Fins it would hide that bytes are missing.
+            FINISHED => Ended::ResumeFailed.code(),
+            _ => code,
+        };
         self.inbound.clear();
         self.become_over(Over { code, reason }, tell.then_some(Record::End(code)), now);
     }
