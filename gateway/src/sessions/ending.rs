@@ -10,10 +10,10 @@ use std::{fmt, sync::Arc};
 pub(super) struct Ending {
     session: SessionId,
     cut: Cut,
-    /// Taken by whatever becomes of it.
-    duty: Option<Duty>,
+    /// Taken by whatever becomes of it. Boxed: it rests as long as the session lives, and is moved many times before.
+    duty: Option<Box<Duty>>,
     /// The hold on a resumable session, from before its first lane is asked for.
-    hold: Option<Hold>,
+    hold: Option<Box<Hold>>,
     /// The node's count of sessions that somebody carries.
     _carried: Arc<()>,
 }
@@ -26,12 +26,13 @@ impl fmt::Debug for Ending {
 
 impl Ending {
     pub(super) fn new(duty: Duty, hold: Option<Hold>, carried: Arc<()>) -> Self {
-        Self { session: duty.session, cut: duty.cut.clone(), duty: Some(duty), hold, _carried: carried }
+        let (session, cut) = (duty.session, duty.cut.clone());
+        Self { session, cut, duty: Some(Box::new(duty)), hold: hold.map(Box::new), _carried: carried }
     }
 
     /// The session is resumable from here on: the end of a lane is no longer its own.
     pub(super) fn hold_by(&mut self, hold: Hold) {
-        self.hold = Some(hold);
+        self.hold = Some(Box::new(hold));
     }
 
     pub(super) fn session(&self) -> SessionId {
@@ -87,8 +88,8 @@ impl Ending {
         let Some(mut duty) = self.duty.take() else { return };
         duty.add(up, down);
         let left = match self.hold.take() {
-            Some(hold) => hold.let_go(duty),
-            None => Some(duty),
+            Some(hold) => hold.let_go(*duty),
+            None => Some(*duty),
         };
         if let Some(duty) = left {
             duty.leave("a newer lane carries it");
@@ -115,7 +116,7 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let Some(duty) = self.duty.take() else { return };
         match self.hold.take() {
-            Some(hold) => hold.park(duty),
+            Some(hold) => hold.park(*duty),
             None => duty.end(Ended::GatewayStopped),
         }
     }

@@ -11,7 +11,7 @@ use postern_ids::{Ended, Refusal};
 use postern_policy::Permit;
 use postern_store::journal::Admitted;
 use postern_tunnel_io::{Detach, ForwardEnd, Forwarded, Lane, Side, forward, forward_resumable};
-use std::borrow::Cow;
+use std::{borrow::Cow, future::Future};
 
 /// Admitted: decided, in the live table, recorded. It leads to its target or to its end.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct OpenSession {
     admitted: Admitted,
     target: Lane,
     ending: Ending,
-    stream: Option<(Stream, Home)>,
+    stream: Option<Box<(Stream, Home)>>,
 }
 
 impl Session {
@@ -48,7 +48,7 @@ impl Session {
             Some(stream) => {
                 let opened = stream.open(admitted.permit(), ending, lanes, early).await?;
                 let Opened { target, ending, stream, home } = opened;
-                OpenSession { admitted, target, ending, stream: Some((stream, home)) }
+                OpenSession { admitted, target, ending, stream: Some(Box::new((stream, home))) }
             }
             None => open_plain(admitted, ending, lanes, early).await?,
         };
@@ -100,15 +100,15 @@ impl OpenSession {
 
     /// The attempt of a resumable session, and the process that holds its stream.
     pub fn stream(&self) -> Option<(&Stream, Home)> {
-        self.stream.as_ref().map(|(stream, home)| (stream, *home))
+        self.stream.as_deref().map(|(stream, home)| (stream, *home))
     }
 
     /// Carries bytes between the client and the target until the session ends, and records how it did; a resumable one may
     /// only lose its lanes, and waits.
-    pub async fn splice(self, client: Lane) {
+    pub fn splice(self, client: Lane) -> impl Future<Output = ()> + Send {
         let Self { admitted, target, ending, stream } = self;
-        let order = stream.map(|(stream, _)| stream.into_order());
-        splice(admitted, target, ending, order, client).await;
+        let order = stream.map(|stream| stream.0.into_order());
+        splice(admitted, target, ending, order, client)
     }
 }
 

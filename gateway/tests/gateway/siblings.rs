@@ -6,7 +6,8 @@ use crate::support::{
 };
 use postern_api::tunnel::OpenReply;
 use postern_ids::{Ended, Refusal, SessionId};
-use postern_store::{Actor, KeyKind, SessionEntry, SessionFilter};
+use postern_policy::model::Settings;
+use postern_store::{Actor, Expect, KeyKind, SessionEntry, SessionFilter};
 use postern_tunnel_io::{Dial, LinkConfig, Proxy, dial, inventory::State, tls::Trust};
 use std::{path::Path, process::Command};
 
@@ -27,7 +28,11 @@ impl Siblings {
         let key = keys.path().join("master.key");
         write_master_key(&key);
         let store = format!("{server}/{name}");
-        let shared = [("store.url", store.as_str()), ("master_key_file", key.to_str().unwrap())];
+        let shared = [
+            ("store.url", store.as_str()),
+            ("master_key_file", key.to_str().unwrap()),
+            ("limits.drain_seconds", "1"),
+        ];
         let first = Scene::start_with(&shared).await;
         let public_url = first.node.public_url.to_string();
         let gateways = format!("{public_url},https://localhost:8443");
@@ -65,8 +70,8 @@ fn database() -> Option<(String, String)> {
 
 fn psql(server: &str, sql: &str) {
     let url = format!("{server}/postgres");
-    let done =
-        Command::new("psql").args(["--no-psqlrc", "--quiet", "--command", sql, &url]).status().unwrap();
+    let quiet = ["--no-psqlrc", "--quiet", "--output", "/dev/null"];
+    let done = Command::new("psql").args(quiet).args(["--command", sql, &url]).status().unwrap();
     assert!(done.success(), "psql: {sql}");
 }
 
@@ -266,5 +271,34 @@ async fn f01_a_gateway_without_the_connector_sends_clients_to_the_next() {
     assert_eq!(other.open(&elsewhere, "db-1").await.map(|_| ()), Err(Refusal::TryNext.code()));
     client.resume(&link).await.unwrap();
     assert_eq!(holder.arrived().len(), 2);
+    siblings.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t07_what_could_not_be_decided_without_the_store_is_decided_when_it_is_back() {
+    let Some(siblings) = Siblings::start().await else { return };
+    let first = &siblings.first;
+    let mut change = first.change().await;
+    let settings = Settings { max_staleness_s: 4, session_max_s: None };
+    change.put_settings(&settings, Expect::Any).await.unwrap();
+    first.commit(change).await;
+    let (holder, _) = siblings.holders().await;
+    let mut client = siblings.client();
+    let (link, _incoming) = first.dial_client(&siblings.account.token).await.unwrap();
+    let Carried { session, lane } = client.open(&link, "db-1").await.unwrap();
+    link.close(1000, "lost");
+    drop(lane);
+    first.until(|| first.node.held().waiting() == 1).await;
+    let (link, _incoming) = first.dial_client(&siblings.account.token).await.unwrap();
+
+    let (server, name) = &siblings.database;
+    psql(server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    psql(server, &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"));
+    first.until(|| first.node.policies().current().1.0.as_secs() >= 5).await;
+    assert_eq!(client.resume(&link).await.map(|_| ()), Err(Refusal::PolicyStale.code()));
+    assert!(first.node.held().knows(session) && holder.kills().is_empty());
+    psql(server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    first.until(|| first.node.policies().current().1.0.as_secs() <= 2).await;
+    assert_eq!(client.resume(&link).await.unwrap().session, session);
     siblings.stop().await;
 }
