@@ -11,7 +11,9 @@ use crate::{
     rules::Compiled,
     source::{Revoked, SnapshotSource},
 };
-use postern_ids::{ConnectorId, Ended, GroupId, Name, ResourceId, SessionId, SignInId, SiteId, TokenId, UserId};
+use postern_ids::{
+    ConnectorId, Ended, GroupId, Name, ResourceId, SessionId, SignInId, SiteId, TokenId, UserId,
+};
 use std::{sync::Arc, time::Duration};
 
 /// A compiled reading of the store at one revision.
