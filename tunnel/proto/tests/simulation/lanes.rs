@@ -1,6 +1,6 @@
 //! Two links that do everything at random with their lanes, against a model of what each lane owes.
 
-use crate::rng::Rng;
+use crate::stage::rng::Rng;
 use bytes::Bytes;
 use postern_tunnel_proto::{
     Config, Event, LaneId, Link, Open, Outcome, Read, Reset, ResetClass, Side, Transmit,

@@ -1,8 +1,8 @@
-//! The same protocol code for client, gateways and connector on virtual time, against everything that a network and an
-//! operator can do to it. A seed determines a run, byte for byte.
+//! The same protocol code for client, gateways and connector on virtual time, against everything that a network, liars and
+//! an operator can do to it. A seed determines a run, byte for byte.
 //!
-//! `POSTERN_SEED=17 cargo test -p postern-tunnel-proto --test simulation one_seed -- --nocapture` replays seed 17 and
-//! prints its event log; `POSTERN_SEEDS=100000` runs more of them.
+//! `POSTERN_SEED=17 cargo test --workspace --profile ci --test simulation one_seed -- --nocapture` replays seed 17 and prints
+//! its event log; `POSTERN_SEEDS=100000` runs more of them.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,26 +10,48 @@
     reason = "a test may fail, and looks at the events that it is about"
 )]
 
-mod app;
-mod carrier;
-mod client;
-mod connector;
+mod ends;
 mod gateway;
+mod hostile;
 mod lanes;
-mod net;
-mod rng;
-mod trace;
+mod model;
+mod seeds;
+mod stage;
+mod words;
 mod world;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
-};
+use stage::Sabotage;
+use std::{sync::OnceLock, time::Instant};
 
+/// What a thousand seeds must have been through, and how often at least.
+const SEEN_IN_1000: [(&str, u64); 22] = [
+    ("attempts", 5_000),
+    ("finished", 1_000),
+    ("revoked while its Open was on its way", 3),
+    ("revoked while attached", 30),
+    ("revoked while detached", 10),
+    ("revoked while it resumed", 5),
+    ("a session was cut while it waited", 20),
+    ("a session was killed through an inventory", 5),
+    ("a Kill ended a stream", 30),
+    ("the session expired", 30),
+    ("an Open that was sent again attached", 100),
+    ("a stream was taken over by a newer lane", 1_000),
+    ("the client gave up a lane and raced it", 200),
+    ("an older lane delivered", 50),
+    ("a gateway stood still", 200),
+    ("a gateway was drained", 100),
+    ("a gateway replayed an attempt", 500),
+    ("a gateway forged an attempt", 200),
+    ("a thief tried what it stole", 500),
+    ("a hostile client spoke", 1_000),
+    ("a hostile connector spoke", 500),
+    ("a replay buffer was full", 1_000),
+];
+/// Seeds that are enough to find each of the shells that are broken on purpose.
+const SABOTAGE_SEEDS: u64 = 2_000;
+
+/// When every run begins.
 #[expect(clippy::disallowed_methods, reason = "a virtual clock has to start somewhere")]
 fn epoch() -> Instant {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
@@ -40,52 +62,19 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Runs a seed; a panic is a failure like any other.
-fn run(seed: u64, keep: bool) -> (Result<world::Report, String>, Option<Vec<String>>) {
-    catch_unwind(AssertUnwindSafe(|| world::run(seed, keep)))
-        .unwrap_or_else(|_| (Err("panicked".into()), None))
-}
-
-fn explain(seed: u64, error: &str) -> String {
-    let again = "cargo test --profile ci -p postern-tunnel-proto --test simulation one_seed -- --nocapture";
-    let log = run(seed, true).1.unwrap_or_default().join("\n");
-    let path = format!("{}/simulation-{seed}.log", env!("CARGO_TARGET_TMPDIR"));
-    let _unwritten = std::fs::write(&path, log);
-    format!("seed {seed}: {error}\n  event log: {path}\n  replay: POSTERN_SEED={seed} {again}")
-}
-
 #[test]
 fn streams_arrive_whole_and_once_whatever_dies_on_the_way() {
-    let seeds = number("POSTERN_SEEDS").unwrap_or(1_000);
-    let next = AtomicU64::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-    let work = || {
-        let (mut failures, mut reports) = (vec![], vec![]);
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds || failures.len() >= 3 {
-                return (failures, reports);
-            }
-            match run(seed, false).0 {
-                Ok(report) => reports.push(report),
-                Err(error) => failures.push(explain(seed, &error)),
-            }
-        }
-    };
-    let (failures, reports): (Vec<_>, Vec<_>) = std::thread::scope(|scope| {
-        let all: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        all.into_iter().map(|thread| thread.join().unwrap()).unzip()
-    });
-    let failures = failures.concat();
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-    let reports = reports.concat();
-    let sum = |of: fn(&world::Report) -> u64| reports.iter().map(of).sum::<u64>();
-    let attempts = sum(|report| u64::from(report.attempts));
-    println!("{seeds} seeds: {attempts} attempts, {} rejected", sum(|report| report.rejected));
+    let long = std::env::var_os("POSTERN_TEST_LONG").is_some();
+    let seeds = number("POSTERN_SEEDS").unwrap_or(if long { 50_000 } else { 1_000 });
+    let seen = seeds::run_all(seeds);
+    for (what, times) in &seen {
+        println!("{times:>9} × {what}");
+    }
     // A simulation in which nothing breaks proves nothing.
-    assert!(attempts > 2 * seeds, "only {attempts} attempts");
-    assert!(sum(|report| report.rejected) > seeds / 100);
-    assert!(reports.iter().any(|report| report.killed > 0));
+    for (what, least) in SEEN_IN_1000 {
+        let (times, least) = (seen.get(what).copied().unwrap_or(0), least * seeds / 1_000);
+        assert!(times >= least, "{what}: {times} times, not {least}");
+    }
 }
 
 #[test]
@@ -103,23 +92,47 @@ fn t02_damaged_messages_never_do_more_than_end_their_link() {
 }
 
 #[test]
+fn a_shell_that_is_wrong_is_found_out() {
+    for (sabotage, invariants) in Sabotage::ALL {
+        let error = |seed| seeds::run(seed, Some(sabotage), false).result.err();
+        let found = (0..SABOTAGE_SEEDS).find_map(|seed| Some((seed, error(seed)?)));
+        let Some((seed, error)) = found else {
+            panic!("{sabotage:?} is not found in {SABOTAGE_SEEDS} seeds")
+        };
+        println!("{sabotage:?}: seed {seed}: {}", error.split(": Ledger").next().unwrap());
+        let is_right = invariants.iter().any(|invariant| error.starts_with(invariant));
+        assert!(is_right, "{sabotage:?} breaks {invariants:?}, and not: {error}");
+    }
+}
+
+#[test]
+fn a_seed_that_fails_leaves_a_log_and_fails_the_same_way_again() {
+    let sabotage = Some(Sabotage::AdmitsUnrecorded);
+    let error = seeds::run(0, sabotage, false).result.unwrap_err();
+    let failure = seeds::Failure::write(0, error.clone(), sabotage);
+    let log = std::fs::read_to_string(&failure.log).unwrap();
+    assert!(log.lines().count() > 10 && log.ends_with(&error), "{}", failure.log.display());
+    assert_eq!(failure.error, seeds::run(0, sabotage, true).result.unwrap_err());
+    assert!(failure.replay.starts_with("POSTERN_SEED=0 cargo test --workspace"));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in [1, 2, 3, 77, 500] {
-        let (first, second) = (run(seed, true), run(seed, true));
-        assert_eq!(first.0, second.0);
-        assert_eq!(first.1, second.1);
-        let hash =
-            |outcome: &(Result<world::Report, String>, _)| outcome.0.as_ref().map(|report| report.hash).ok();
-        assert_ne!(hash(&first), hash(&run(seed + 1_000, false)));
+        let (first, second) = (seeds::run(seed, None, true), seeds::run(seed, None, true));
+        assert_eq!(first.result, second.result);
+        assert_eq!(first.log, second.log);
+        let other = seeds::run(seed + 1_000, None, false).result.unwrap();
+        assert_ne!(first.result.unwrap().hash, other.hash);
     }
 }
 
 #[test]
 fn one_seed() {
     let Some(seed) = number("POSTERN_SEED") else { return };
-    let (result, log) = run(seed, true);
-    log.unwrap_or_default().iter().for_each(|line| println!("{line}"));
-    match result {
+    let outcome = seeds::run(seed, None, true);
+    outcome.log.iter().for_each(|line| println!("{line}"));
+    match outcome.result {
         Ok(report) => println!("seed {seed}: {report:?}"),
         Err(error) => panic!("seed {seed}: {error}"),
     }

@@ -22,6 +22,12 @@ impl Rng {
         self.next() % end.max(1)
     }
 
+    /// A number below 2⁴⁰, small ones as often as large ones.
+    pub(crate) fn any(&mut self) -> u64 {
+        let bits = self.below(40);
+        self.below(1 << bits)
+    }
+
     pub(crate) fn index(&mut self, len: usize) -> usize {
         usize::try_from(self.below(u64::try_from(len).unwrap())).unwrap()
     }
@@ -45,5 +51,17 @@ impl Rng {
 
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.index(from.len())]
+    }
+
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.index(last + 1));
+        }
+    }
+
+    /// Sixteen bytes that nobody else has.
+    pub(crate) fn id(&mut self) -> [u8; 16] {
+        let (high, low) = (self.next(), self.next());
+        ((u128::from(high) << 64) | u128::from(low)).to_be_bytes()
     }
 }
