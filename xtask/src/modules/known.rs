@@ -5,7 +5,6 @@
 const KNOWN: &[(&str, &[&str])] = &[
     ("postern-client", &["bearer", "gateway", "sign_in"]),
     ("postern-client", &["cli", "reach"]),
-    ("postern-gateway", &["admit", "session"]),
     ("postern-store", &["change", "db", "error", "feed", "objects", "open", "schema"]),
     ("postern-tunnel-io", &["driver", "lane", "link", "shared"]),
     ("postern-tunnel-io", &["forward", "pump"]),

@@ -1,12 +1,10 @@
 //! Serving one client's link: each lane is one request for one session.
 
-use super::{Caller, ClientLinks, request::Request};
+use super::{Caller, request::Request, shared::ClientIngress};
 use crate::{
-    connectors::Lanes,
-    lifecycle::Lifecycle,
     listen::ConnectionTicket,
-    policies::{Policies, wall_clock},
-    sessions::{Door, OpenSession},
+    policies::wall_clock,
+    sessions::{OpenSession, Refused},
     signing::Signer,
 };
 use bytes::Bytes;
@@ -17,23 +15,6 @@ use postern_api::{
 use postern_policy::model::{HostKeyState, ResourceKind};
 use postern_tunnel_io::{Event, Incoming, IncomingLane, Link};
 use std::{net::IpAddr, sync::Arc};
-
-/// What serving clients needs. There is one per node.
-#[derive(Debug)]
-pub struct ClientIngress {
-    /// The one door.
-    pub door: Arc<Door>,
-    /// The lanes to targets.
-    pub lanes: Lanes,
-    /// Signs and reads tickets.
-    pub signer: Signer,
-    /// The principals.
-    pub policies: Arc<Policies>,
-    /// All client links.
-    pub links: Arc<ClientLinks>,
-    /// The node's life.
-    pub lifecycle: Lifecycle,
-}
 
 /// One client's link.
 struct Served {
@@ -72,7 +53,7 @@ async fn serve_lane(served: Arc<Served>, lane: IncomingLane) {
         let request = Request { ingress, caller, source: served.source, early };
         let session = request.open(&metadata).await?;
         let reply = reply_of(&session, &ingress.signer);
-        Ok((session, reply))
+        Ok::<_, Refused>((session, reply))
     });
     match opened.await {
         Ok((session, reply)) => {
@@ -81,7 +62,6 @@ async fn serve_lane(served: Arc<Served>, lane: IncomingLane) {
             session.splice(client).await;
         }
         Err(refused) => {
-            let refused: crate::sessions::Refused = refused;
             let code = refused.code();
             let detail = RefusedDetail { decision: refused.decision, message: refused.message.into_owned() };
             lane.refuse(code, &detail.to_json());

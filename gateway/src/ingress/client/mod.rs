@@ -5,7 +5,9 @@ mod credentials;
 mod link;
 mod links;
 mod request;
+mod shared;
 
 pub use authenticate::{Authenticator, Caller, NotAuthenticated};
-pub use link::{ClientIngress, serve};
+pub use link::serve;
 pub use links::ClientLinks;
+pub use shared::ClientIngress;

@@ -1,6 +1,6 @@
 //! What a client asks for when it opens a lane, turned into an open session: a new one, or one that goes on.
 
-use super::{Caller, ClientIngress};
+use super::{Caller, shared::ClientIngress};
 use crate::{
     connectors::Home,
     policies::{PrincipalError, wall_clock},
