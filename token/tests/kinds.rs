@@ -8,9 +8,9 @@ use forge::{
 };
 use postern_ids::{ConnectorId, Timestamp, TokenId};
 use postern_token::{
-    Alg, CredentialClaims, Expect, KeySet, Rejected, SessionClaims, SigningKey, TOKEN_MAX_BYTES, TokenClaims,
-    claimed_connector, mint_dial, mint_grant, mint_ticket, verify_dial, verify_grant, verify_held_grant,
-    verify_ticket,
+    ACCESS_AUDIENCE, Alg, CredentialClaims, Expect, KeySet, Rejected, SKEW, SessionClaims, SigningKey,
+    TOKEN_MAX_BYTES, TokenClaims, claimed_connector, mint_access, mint_dial, mint_grant, mint_ticket,
+    verify_dial, verify_grant, verify_held_grant, verify_lapsed_access, verify_ticket,
 };
 use std::time::Duration;
 
@@ -86,6 +86,21 @@ fn a_held_grant_is_read_long_after_it_could_open_anything() {
         (grant().stream, grant().cnf, grant().ses)
     );
     assert_eq!(held.principal, grant().principal);
+}
+
+#[test]
+fn j08_a_lapsed_access_token_is_good_for_its_grace_and_no_longer() {
+    let key = SigningKey::generate(Alg::Es256).unwrap();
+    let keys = KeySet::of(ISSUER, [key.verifying().clone()]);
+    let claims = forge::access_claims();
+    let (token, grace) = (mint_access(&claims, &key).unwrap(), Duration::from_secs(300));
+    let lapsed = |after, audience| {
+        let expect = Expect { issuer: ISSUER, audience };
+        verify_lapsed_access(&token, &keys, expect, grace, claims.exp.plus(after)).err()
+    };
+    assert_eq!(lapsed(SKEW + grace - Duration::from_secs(1), ACCESS_AUDIENCE), None);
+    assert_eq!(lapsed(SKEW + grace, ACCESS_AUDIENCE), Some(Rejected::Expired));
+    assert_eq!(lapsed(Duration::ZERO, "other"), Some(Rejected::AudInvalid));
 }
 
 #[test]

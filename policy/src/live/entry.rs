@@ -172,6 +172,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_answer_about_an_entry_is_none_about_the_one_that_replaced_it() {
+        let (older, newer) = (Version::first(1), Version::first(2));
+        assert_ne!(older, newer);
+        assert_ne!(older.next(), newer);
+        assert_ne!(older.next(), older);
+    }
+
+    #[test]
     fn an_entry_stays_small() {
         assert!(size_of::<Entry<Arc<()>>>() <= 300, "{}", size_of::<Entry<Arc<()>>>());
     }
