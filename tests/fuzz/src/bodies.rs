@@ -67,6 +67,44 @@ pub(crate) fn records(data: &[u8], now: Instant) {
     }
 }
 
+/// A part of an inventory: what is read is what is written again, byte for byte.
+pub(crate) fn inventory(data: &[u8]) {
+    let mut good = vec![];
+    let mut is_whole = true;
+    for entry in inventory::entries(Bytes::copy_from_slice(data)) {
+        assert!(is_whole, "nothing is read after a mistake");
+        match entry {
+            Ok(entry) => good.push(entry),
+            Err(_) => is_whole = false,
+        }
+    }
+    let Ok(parts) = inventory::parts(good) else { panic!("what was read can be written") };
+    assert!(parts.iter().all(|part| part.len() <= PAYLOAD_MAX));
+    let written = parts.concat();
+    assert!(data.starts_with(&written) && (!is_whole || written.len() == data.len()));
+}
+
+/// The start of a lane, cut anywhere: the same Attach, the same rest, or the same refusal.
+pub(crate) fn intake(data: &[u8]) {
+    let mut rest = Bytes::copy_from_slice(data);
+    let whole = Intake::new().read(&mut rest);
+    for step in [1, 3, 7, 64] {
+        let mut intake = Intake::new();
+        let mut read = Ok(None);
+        let mut used = 0;
+        for piece in data.chunks(step) {
+            let mut chunk = Bytes::copy_from_slice(piece);
+            read = intake.read(&mut chunk);
+            used += piece.len() - chunk.len();
+            if !matches!(read, Ok(None)) {
+                break;
+            }
+        }
+        assert_eq!(read, whole);
+        assert!(!matches!(read, Ok(Some(_))) || used == data.len() - rest.len());
+    }
+}
+
 fn hello() -> Bytes {
     let hello = Hello { version_min: 1, version_max: 1, lanes_max: 100, window: 65_536 };
     let payload = hello.to_bytes();

@@ -35,6 +35,16 @@ fn t02_the_corpus_of_the_handshake_does_no_harm() {
 }
 
 #[test]
+fn t02_the_corpus_of_the_inventory_does_no_harm() {
+    replay("inventory", bodies::inventory);
+}
+
+#[test]
+fn t02_the_corpus_of_the_intake_does_no_harm() {
+    replay("intake", bodies::intake);
+}
+
+#[test]
 fn t02_the_corpus_of_the_link_does_no_harm() {
     replay("link", |data| bodies::link(data, epoch()));
 }
