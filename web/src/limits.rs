@@ -30,7 +30,10 @@ impl PerMinute {
     pub(crate) fn admit(&self, address: IpAddr, now: Timestamp) -> Result<(), Duration> {
         let network = network(address);
         let mut whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let whole = whole_at.get(&network).copied().unwrap_or(now).max(now);
+        // No allowance is further away than this, unless the clock was set back: nobody is to wait until it comes again.
+        let furthest = now.plus(self.burst + self.interval);
+        let whole =
+            whole_at.get(&network).copied().filter(|whole| *whole <= furthest).unwrap_or(now).max(now);
         let used = whole.since(now);
         if used > self.burst {
             return Err(used.saturating_sub(self.burst));
@@ -72,6 +75,15 @@ mod tests {
         assert!(limit.admit(address, at(12)).is_ok());
         assert!(limit.admit(address, at(13)).is_err());
         assert!(limit.admit("192.0.2.2".parse().unwrap(), at(0)).is_ok(), "another client is not concerned");
+    }
+
+    #[test]
+    fn f26_a_clock_that_is_set_back_locks_nobody_out() {
+        let limit = PerMinute::new(5);
+        let address = "192.0.2.1".parse().unwrap();
+        let at = |secs: i64| Timestamp::from_secs(1_800_000_000 + secs);
+        assert!(limit.admit(address, at(3_600)).is_ok());
+        assert_eq!((0..100).filter(|_| limit.admit(address, at(0)).is_ok()).count(), 5);
     }
 
     #[test]
