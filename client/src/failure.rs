@@ -58,14 +58,17 @@ impl Failure {
         self
     }
 
-    /// A lane that the gateway refused.
+    /// A lane that the gateway refused; one that was to go on with a session that is over is refused with its end.
     pub fn refused(code: u16, detail: &[u8]) -> Self {
         let refusal = Refusal::from_code(code);
-        let exit = refusal.map_or(code::UNAVAILABLE, Refusal::exit_code);
+        let known = refusal
+            .map(|refusal| (refusal.exit_code(), refusal.sentence()))
+            .or(Ended::from_code(code).map(|ended| (ended.exit_code(), ended.sentence())));
+        let exit = known.map_or(code::UNAVAILABLE, |(exit, _)| exit);
         let detail: Option<RefusedDetail> = serde_json::from_slice(detail).ok();
         let told = detail.as_ref().map(|detail| detail.message.as_str()).filter(|text| !text.is_empty());
         let sentence = told
-            .or(refusal.map(Refusal::sentence))
+            .or(known.map(|(_, sentence)| sentence))
             .map_or_else(|| format!("the gateway refused with code {code}"), printable);
         let decision = detail.and_then(|detail| detail.decision);
         let next = match (refusal, decision) {
@@ -193,6 +196,11 @@ mod tests {
         }
         assert_eq!(Failure::refused(Refusal::NoSuchResource.code(), b"").code, 69);
         assert_eq!(Failure::refused(9_999, b"garbage").code, 75);
+        assert_eq!(
+            Failure::refused(Ended::EndedByAdmin.code(), b""),
+            Failure::ended(Ended::EndedByAdmin.code()),
+            "a session that ended while it was detached"
+        );
         assert_eq!(Failure::ended(Ended::Revoked.code()).code, 77);
         assert_eq!(Failure::ended(Ended::ConnectorLost.code()).code, 75);
         assert_eq!(Failure::ended(Refusal::ProofFailed.code()).code, 77);

@@ -1,7 +1,8 @@
 //! What a session shows when it dials again.
 
-use crate::gateway::{Gateway, Refresh, Resource, Talk, give_tokens, signed_in};
+use crate::gateway::{Gateway, Refresh, Resource, Talk, give_tokens, nobody, signed_in};
 use postern_client::home::Profile;
+use std::time::Duration;
 
 /// A session that has begun, and whose kept token is at its end.
 fn begun_with_an_old_token(refresh: Refresh) -> (Gateway, tempfile::TempDir, Talk) {
@@ -36,6 +37,32 @@ fn a_sign_in_that_ended_ends_the_session_and_asks_nobody() {
     let (gateway, _dir, talk) = begun_with_an_old_token(Refresh::Ended);
     assert_eq!(talk.end(), (77, "postern: your sign-in expired\n  next: postern login\n".to_owned()));
     assert_eq!(gateway.links(), 1, "nothing is shown that nobody accepts");
+}
+
+#[test]
+fn waiting_for_a_sign_in_is_no_part_of_the_window() {
+    let late = Duration::from_millis(1_200);
+    let gateway = Gateway::start(Refresh::WorksLate(late), Resource::Echo, &[]);
+    let (_dir, home) = signed_in(&gateway.url, -1_000, -100);
+    let mut talk = Talk::begin(&home, &[("POSTERN_RESUME", "1")]);
+    talk.exchange(b"begun");
+    assert_eq!(talk.finish(), (0, String::new()));
+}
+
+#[test]
+fn a_service_account_is_told_the_addresses_by_its_environment() {
+    let gateway = Gateway::start(Refresh::Ended, Resource::Echo, &[]);
+    let (_dir, home) = nobody();
+    let nodes = format!("http://127.0.0.1:1/,{}", gateway.url);
+    let environment = [
+        ("POSTERN_TOKEN", "pst_x"),
+        ("POSTERN_GATEWAY", "https://gw.example"),
+        ("POSTERN_GATEWAYS", nodes.as_str()),
+    ];
+    let mut talk = Talk::begin(&home, &environment);
+    talk.exchange(b"begun");
+    assert_eq!(talk.finish(), (0, String::new()));
+    assert_eq!(gateway.shown(), ["pst_x"]);
 }
 
 #[test]

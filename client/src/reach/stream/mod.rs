@@ -84,7 +84,12 @@ impl Errand {
 
     /// Carries what comes and goes at `local` to the resource until both directions have ended, over as many links as it
     /// takes.
-    pub(super) async fn carry<L: Local>(self: &Arc<Self>, local: L, cut: Cut) -> Result<(), Failure> {
+    pub(super) async fn carry<L: Local>(self: &Arc<Self>, mut local: L, cut: Cut) -> Result<(), Failure> {
+        // The window runs from the stream's beginning: a person may take longer to sign in.
+        if let Err(failure) = self.way.link().await {
+            local.abort();
+            return Err(failure);
+        }
         let key = StreamKey::generate().map_err(|error| Failure::unavailable(error.to_string()))?;
         let id = StreamId::from_bytes(rand::random());
         let verdict = Verdict::default();

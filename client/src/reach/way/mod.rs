@@ -215,8 +215,11 @@ impl Inner {
         let mut state = self.lock();
         state.dialing = Weak::new();
         if let Ok(kept) = &done {
-            state.kept = Some(kept.clone());
             state.trouble = None;
+            let older = state.kept.replace(kept.clone());
+            if let Some(older) = older.filter(|older| older.link.lanes() == 0) {
+                older.link.close(1000, "not needed any more");
+            }
         }
         drop(state);
         let _ = news.send(News::Done(done));

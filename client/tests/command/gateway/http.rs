@@ -32,8 +32,12 @@ async fn serve(mut tcp: TcpStream, shared: Arc<Shared>) {
     let (status, answer) = if target.starts_with("POST /oauth/token ") {
         shared.refreshes.fetch_add(1, Ordering::SeqCst);
         assert!(String::from_utf8_lossy(&body).contains("refresh_token=old-refresh"));
-        // Slow enough that commands started together meet while it runs.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(match shared.refresh {
+            Refresh::WorksLate(late) => late,
+            // Slow enough that commands started together meet while it runs.
+            Refresh::Works | Refresh::Ended | Refresh::Fails => Duration::from_millis(200),
+        })
+        .await;
         tokens(&shared)
     } else {
         ("404 Not Found", "{}".to_owned())
@@ -47,7 +51,7 @@ async fn serve(mut tcp: TcpStream, shared: Arc<Shared>) {
 
 fn tokens(shared: &Shared) -> (&'static str, String) {
     match shared.refresh {
-        Refresh::Works => {
+        Refresh::Works | Refresh::WorksLate(_) => {
             let reply = serde_json::json!({
                 "access_token": "new-access",
                 "token_type": "Bearer",

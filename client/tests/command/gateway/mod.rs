@@ -19,7 +19,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Runtime, sync::watch};
@@ -28,6 +28,8 @@ use tokio::{net::TcpListener, runtime::Runtime, sync::watch};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refresh {
     Works,
+    /// After this long.
+    WorksLate(Duration),
     Ended,
     Fails,
 }
