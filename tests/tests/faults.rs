@@ -19,7 +19,10 @@ fn f04_a_killed_connector_ends_its_streams_and_a_second_one_serves_on() -> Resul
     scenario("f04", |scratch| {
         let mut world = World::start(scratch)?;
         let target = echo(&world)?;
-        let mut held = hold(&world, scratch.path(), &target)?;
+        // Nobody can tell a dead connector from one that is cut off: its streams wait for it, these not for long.
+        let impatient = world.alice.clone().with_environment("POSTERN_RESUME", "10");
+        let mut held = world.hold(&impatient, scratch.path(), "echo")?;
+        until("the session at the target", SOON, || target.open() == 1).with_context(|| held.log())?;
         let programs = tools::programs()?;
         let mut second = world::enroll(&world.owner, &programs, &scratch.join("second"), &["127.0.0.1:*"])?;
         second.run()?;
@@ -171,12 +174,12 @@ fn f19_a_target_that_is_dead_resets_or_says_nothing_is_told_apart() -> Result<()
         assert!(reset.stderr.contains("target"), "{}", reset.stderr);
         let silent = Target::start(Manner::Silent)?;
         world.add_tcp("silent", &silent.address().to_string())?;
-        let held = world.hold(&world.alice, scratch.path(), "silent")?;
+        let mut held = world.hold(&world.alice, scratch.path(), "silent")?;
         until("the silent session", SOON, || silent.open() == 1)?;
         // A half-closed silent target answers with its own end: nothing hangs.
         let ran = proxied_to(&world.alice, "silent", b"hello")?.expect(0)?;
         assert_eq!(ran.stdout, "");
-        drop(held);
+        held.stop(Signal::Term, SOON)?;
         until("the end at the silent target", SOON, || silent.open() == 0)?;
         Ok(())
     })

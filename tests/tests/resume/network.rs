@@ -186,7 +186,9 @@ fn f18_a_reset_every_second_for_thirty_seconds_still_makes_progress() -> Result<
 fn f18_cuts_in_the_middle_of_frames_lose_nothing() -> Result<()> {
     scenario("f18-cuts", |scratch| {
         let fleet = Fleet::start(scratch, &Plan::of(1))?;
-        let loads = two_loads(&fleet, scratch)?;
+        // Each connection lives for about a second: whoever is cut off sooner each time waits longer each time.
+        let steady = Pace { record_bytes: 8 * 1024, every: Duration::from_millis(40) };
+        let loads = vec![load(&fleet, Pace::TYPING, 1, scratch)?, load(&fleet, steady, 2, scratch)?];
         let front = &fleet.nodes[0].front;
         let mut chance = Chance::new(181);
         let end = Instant::now() + Duration::from_secs(15);
