@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use postern_tests::world;
 use postern_tests::{
-    Client, FaultPath, FaultProxy, GatewayOptions, Manner, Postgres, Process, Ran, Scratch, Target, Way,
-    World, postgres, scenario, skipped, tools, until,
+    Client, FaultPath, FaultProxy, GatewayOptions, Manner, Postgres, Process, Ran, Scratch, Signal, Target,
+    Way, World, postgres, scenario, skipped, tools, until,
 };
 use std::io::Write;
 use std::net::SocketAddr;
