@@ -98,12 +98,12 @@ impl Errand {
         verdict.on(done.over, || self.lost())
     }
 
-    /// No gateway was found again in time.
+    /// Gateway or connector did not come back in time.
     fn lost(&self) -> Failure {
         let window = self.config.window.as_secs();
         let cause = self.way.trouble().map(|trouble| format!(": {}", trouble.sentence)).unwrap_or_default();
         Failure::unavailable(format!(
-            "the connection to the gateway was lost and did not come back within {window} s{cause}"
+            "the connection was lost and could not be made again within {window} s{cause}"
         ))
     }
 

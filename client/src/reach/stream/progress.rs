@@ -91,7 +91,7 @@ impl Progress {
                 Some(left) if !is_told => tokio::select! {
                     () = time::sleep(left) => {
                         is_told = true;
-                        say("connection to the gateway lost, reconnecting …");
+                        say("connection lost, reconnecting …");
                     }
                     () = self.0.changed.notified() => {}
                 },
@@ -99,7 +99,7 @@ impl Progress {
                     is_told = false;
                     // What ended meanwhile told why.
                     if board.streams > 0 {
-                        say("connected to the gateway again");
+                        say("connected again");
                     }
                 }
                 Some(_) | None => {
