@@ -33,6 +33,16 @@ pub struct ConnectorView {
     pub ephemeral: bool,
 }
 
+/// The key that will sign what connectors believe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRotation {
+    /// The key's name.
+    pub key: String,
+    /// From when on it signs; until then it is announced.
+    pub signs_from: Time,
+}
+
 /// Asks for a token that enrolls connectors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -21,7 +21,9 @@ mod time;
 pub mod tunnel;
 
 pub use access::{BootstrapRequest, IssueTokenRequest, IssuedToken, TokenKind, TokenView, UserSwitched};
-pub use connectors::{ConnectorState, ConnectorView, EnrolmentTokenReply, EnrolmentTokenRequest};
+pub use connectors::{
+    ConnectorState, ConnectorView, EnrolmentTokenReply, EnrolmentTokenRequest, KeyRotation,
+};
 pub use decisions::{DecisionView, DeterminingPolicy, ExplainRequest, Outcome};
 pub use documents::{
     AbsentDocument, Action, ConditionsSpec, Day, Document, GrantDocument, GroupDocument, OutageSpec,

@@ -260,5 +260,6 @@ async fn dial_gateway(url: Url, trust: tls::Trust, token: Option<&str>) -> Resul
     let header = token.map(|token| HeaderValue::try_from(format!("Bearer {}", token.trim()))).transpose()?;
     let mut credentials = Bearer(header);
     let config = LinkConfig::default();
-    Ok(dial(Dial { url, tls: trust.into(), proxy: Proxy::direct(), credentials: &mut credentials, config }).await?)
+    Ok(dial(Dial { url, tls: trust.into(), proxy: Proxy::direct(), credentials: &mut credentials, config })
+        .await?)
 }

@@ -1,13 +1,15 @@
 //! Who this connector is: its key, and what it learned and pinned when it enrolled.
 
+use crate::pins::Pins;
 use postern_ids::{ConnectorId, Name, Timestamp};
 use postern_private_file::{self as private_file, PrivateFileError};
-use postern_token::{Alg, KeyError, KeySet, SigningKey, VerifyingKey};
+use postern_token::{Alg, KeyError, SigningKey, TimedKey};
 use postern_tunnel_io::tls::Trust;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 use url::Url;
 use zeroize::Zeroizing;
@@ -69,7 +71,7 @@ pub struct Enrolled {
     /// The pinned CA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_sha256: Option<String>,
-    /// The keys that sign grants, as JSON Web Keys.
+    /// The keys that sign grants, as JSON Web Keys with their times.
     pub grant_keys: Vec<serde_json::Value>,
     /// When, by this machine's clock.
     pub enrolled_at: Timestamp,
@@ -82,8 +84,10 @@ pub struct Identity {
     pub enrolled: Enrolled,
     /// Our own key.
     pub key: SigningKey,
-    /// The pinned grant keys.
-    pub grant_keys: KeySet,
+    /// The pinned grant keys, as they are now.
+    pub pins: Pins,
+    /// Held while the pins are written down.
+    keeping: Mutex<()>,
 }
 
 /// The state directory, held by this process alone while the value lives.
@@ -144,11 +148,15 @@ impl StateDir {
 
     /// Keeps what enrolment gave.
     pub fn keep(&self, enrolled: &Enrolled) -> Result<(), IdentityError> {
-        let path = self.path.join(IDENTITY_FILE);
-        let text = serde_json::to_vec_pretty(enrolled)
-            .map_err(|source| IdentityError::Damaged { path: path.clone(), source })?;
-        Ok(private_file::write(&path, &text)?)
+        keep(&self.path, enrolled)
     }
+}
+
+fn keep(state_dir: &Path, enrolled: &Enrolled) -> Result<(), IdentityError> {
+    let path = state_dir.join(IDENTITY_FILE);
+    let text = serde_json::to_vec_pretty(enrolled)
+        .map_err(|source| IdentityError::Damaged { path: path.clone(), source })?;
+    Ok(private_file::write(&path, &text)?)
 }
 
 fn read_key(path: &Path) -> Result<Option<SigningKey>, IdentityError> {
@@ -161,9 +169,16 @@ fn read_key(path: &Path) -> Result<Option<SigningKey>, IdentityError> {
 impl Identity {
     /// The identity that these facts and this key make.
     pub fn new(enrolled: Enrolled, key: SigningKey) -> Result<Self, KeyError> {
-        let keys: Result<Vec<_>, _> = enrolled.grant_keys.iter().map(VerifyingKey::from_jwk).collect();
-        let grant_keys = KeySet::of(&enrolled.issuer, keys?);
-        Ok(Self { enrolled, key, grant_keys })
+        let keys: Result<Vec<_>, _> = enrolled.grant_keys.iter().map(TimedKey::from_jwk).collect();
+        let pins = Pins::new(enrolled.connector, &enrolled.issuer, keys?);
+        Ok(Self { enrolled, key, pins, keeping: Mutex::default() })
+    }
+
+    /// Keeps the grant keys as they are now in the state directory, which this process holds.
+    pub fn keep_pins(&self, state_dir: &Path) -> Result<(), IdentityError> {
+        // Read under the lock: of two writers, the later one writes the later keys.
+        let _alone = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        keep(state_dir, &Enrolled { grant_keys: self.pins.to_jwks(), ..self.enrolled.clone() })
     }
 
     /// Whom to trust when dialing: the CA pinned at enrolment, else the system's; and always the named files.
@@ -224,7 +239,7 @@ mod tests {
         let identity = StateDir::open(&path).unwrap().identity().unwrap().unwrap();
         assert_eq!(identity.enrolled, enrolled);
         assert_eq!(identity.key.kid(), kid);
-        assert!(identity.grant_keys.find("https://gw.example", grant_key.kid()).is_some());
+        assert_eq!(identity.pins.to_jwks(), [grant_key.verifying().to_jwk()]);
         assert_eq!(identity.trust(&[]).ca_sha256, Some([0xab; 32]));
     }
 

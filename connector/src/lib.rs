@@ -17,6 +17,7 @@ pub mod identity;
 pub mod link;
 pub mod links;
 pub mod live;
+pub mod pins;
 pub mod run;
 pub mod serve;
 pub mod status;

@@ -6,7 +6,7 @@ use crate::{
     held::announce,
     links::{self, Gateway},
     serve::Server,
-    status::{LinkState, machine_now},
+    status::{Failure, LinkState, machine_now},
     target::Resolver,
 };
 use postern_ids::{Ended, InstanceId};
@@ -211,7 +211,36 @@ impl<R: Resolver> Slot<R> {
                     tracing::info!(%session, ended = ended.label(), "session cut");
                 }
             }
-            Event::GoAway { .. } | Event::Inventory { .. } | Event::Keys(_) => {}
+            Event::Keys(announcement) => self.on_keys(&announcement),
+            Event::GoAway { .. } | Event::Inventory { .. } => {}
+        }
+    }
+
+    /// Believes the announced keys from here on, and after a restart.
+    fn on_keys(&self, announcement: &[u8]) {
+        let (server, now) = (&self.server, self.server.clock.now(Instant::now()));
+        let Some(now) = now else { return };
+        match server.identity.pins.learn(announcement, now) {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!(gateway = %self.url, "the gateway's keys changed, as a pinned key confirms");
+                let server = server.clone();
+                self.tasks.spawn_blocking(move || {
+                    if let Err(error) = server.identity.keep_pins(&server.state_dir) {
+                        // The next link brings them again, as long as a kept key vouches for them.
+                        tracing::error!(error = chain(&error), "the gateway's new keys could not be kept");
+                    }
+                });
+            }
+            Err(rejected) => {
+                tracing::error!(gateway = %self.url, reason = rejected.label(),
+                    "announced keys were refused");
+                let reason = format!(
+                    "the gateway's keys were refused: {rejected}; if it was away for a year, enroll this connector again"
+                );
+                let at = machine_now();
+                server.board.update(|status| status.last_refusal = Some(Failure { at, reason }));
+            }
         }
     }
 

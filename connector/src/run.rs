@@ -66,6 +66,7 @@ pub async fn run<R: Resolver>(setup: Setup<R>, state: &StateDir, orders: Orders)
     let links = Links::new(plan.gateways.len());
     let server = Arc::new(Server {
         identity: Arc::new(setup.identity),
+        state_dir: state.path().to_path_buf(),
         clock: GatewayClock::new(Instant::now()),
         allow: setup.allow,
         resolver: setup.resolver,

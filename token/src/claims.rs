@@ -4,6 +4,7 @@ use crate::{
     cnf,
     jws::{Times, seconds},
     session_claims::SessionClaims,
+    timed_key::TimedKey,
 };
 use postern_ids::{ConnectorId, InstanceId, ResourceId, SessionId, SignInId, StreamId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -133,6 +134,28 @@ pub struct HeldGrantClaims {
     pub exp: Timestamp,
 }
 
+/// The gateway's word to its connectors about the keys that sign grants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysClaims {
+    /// The gateway's issuer URL.
+    pub iss: String,
+    /// Always [`crate::KEYS_AUDIENCE`].
+    pub aud: String,
+    /// The keys, each with its times, at most [`crate::ANNOUNCED_MAX`].
+    pub keys: Vec<TimedKey>,
+    /// When it was issued.
+    #[serde(with = "seconds")]
+    pub iat: Timestamp,
+    /// When it begins.
+    #[serde(with = "seconds")]
+    pub nbf: Timestamp,
+    /// When it ends.
+    #[serde(with = "seconds")]
+    pub exp: Timestamp,
+    /// Makes the token unique.
+    pub jti: String,
+}
+
 /// What a client shows, next to its key and a valid access token, to resume a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketClaims {
@@ -198,4 +221,4 @@ macro_rules! times {
     )*};
 }
 
-times!(AccessClaims, GrantClaims, HeldGrantClaims, TicketClaims);
+times!(AccessClaims, GrantClaims, HeldGrantClaims, KeysClaims, TicketClaims);

@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use std::{ops::Deref, time::Duration};
 
-/// The longest token that is looked at. The largest of ours, a grant of a resumable session, stays below 2 KiB.
+/// The longest token that is looked at. The largest of ours, an announcement of eight keys, stays below 3 KiB.
 pub const TOKEN_MAX_BYTES: usize = 8 * 1024;
 
 /// How far two clocks may differ, in both directions.

@@ -1,4 +1,4 @@
-//! The four kinds of signed tokens: each has its own `typ`, algorithm and longest life, so none passes as another.
+//! The kinds of signed tokens: each has its own `typ`, algorithm and longest life, so none passes as another.
 
 use crate::{
     AccessClaims, Alg, DialClaims, Expect, GrantClaims, HeldGrantClaims, KeySet, Rejected, SigningKey,
@@ -17,10 +17,16 @@ pub const ACCESS_AUDIENCE: &str = "postern";
 /// outlives its own.
 pub const TICKET_LIFETIME_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// The audience of every announcement of grant keys: all connectors of the installation.
+pub const KEYS_AUDIENCE: &str = "postern-connector";
+
 const DIAL: Kind = Kind { typ: "postern-dial+jwt", alg: Alg::EdDsa, lifetime_max: Duration::from_secs(120) };
 const ACCESS: Kind = Kind { typ: "at+jwt", alg: Alg::Es256, lifetime_max: Duration::from_secs(3600) };
-const GRANT: Kind =
+pub(crate) const GRANT: Kind =
     Kind { typ: "postern-grant+jwt", alg: Alg::EdDsa, lifetime_max: Duration::from_secs(24 * 3600) };
+/// Announcements of grant keys; minted and verified in `pinned`.
+pub(crate) const KEYS: Kind =
+    Kind { typ: "postern-keys+jwt", alg: Alg::EdDsa, lifetime_max: Duration::from_secs(120) };
 const TICKET: Kind = Kind { typ: "postern-ticket+jwt", alg: Alg::EdDsa, lifetime_max: TICKET_LIFETIME_MAX };
 
 /// Signs a connector's dial with its own Ed25519 key.

@@ -16,19 +16,24 @@ mod key;
 mod keyset;
 mod kinds;
 pub mod opaque;
+mod pinned;
 mod rejected;
 mod session_claims;
 mod strict;
+mod timed_key;
 
 pub use alg::Alg;
-pub use claims::{AccessClaims, DialClaims, GrantClaims, HeldGrantClaims, TicketClaims};
+pub use claims::{AccessClaims, DialClaims, GrantClaims, HeldGrantClaims, KeysClaims, TicketClaims};
 pub use enrolment::{EnrollReply, EnrollRequest, EnrolmentToken, EnrolmentTokenError};
 pub use jws::{Expect, SKEW, TOKEN_MAX_BYTES, Verified};
 pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use keyset::{KeySet, KidTaken};
 pub use kinds::{
-    ACCESS_AUDIENCE, TICKET_LIFETIME_MAX, claimed_connector, mint_access, mint_dial, mint_grant, mint_ticket,
-    verify_access, verify_dial, verify_grant, verify_held_grant, verify_lapsed_access, verify_ticket,
+    ACCESS_AUDIENCE, KEYS_AUDIENCE, TICKET_LIFETIME_MAX, claimed_connector, mint_access, mint_dial,
+    mint_grant, mint_ticket, verify_access, verify_dial, verify_grant, verify_held_grant, verify_lapsed_access,
+    verify_ticket,
 };
+pub use pinned::{ANNOUNCED_MAX, PinnedKeys, announce};
 pub use rejected::Rejected;
 pub use session_claims::{ActionClaim, CredentialClaims, SessionClaims, SignInClaims, TokenClaims};
+pub use timed_key::TimedKey;

@@ -6,7 +6,8 @@ mod forge;
 use forge::{Forge, NOW};
 use postern_ids::Timestamp;
 use postern_token::{
-    ACCESS_AUDIENCE, Alg, Expect, KeySet, Rejected, SigningKey, TOKEN_MAX_BYTES, VerifyingKey,
+    ACCESS_AUDIENCE, Alg, Expect, KeySet, PinnedKeys, Rejected, SigningKey, TOKEN_MAX_BYTES, TimedKey,
+    VerifyingKey,
     opaque::{Opaque, OpaqueKind},
     verify_access, verify_grant, verify_ticket,
 };
@@ -271,6 +272,10 @@ fn j09_a_token_of_one_kind_is_useless_as_another() {
         );
     }
     assert_eq!(access.access(&access.without_header("typ")), Err(Rejected::TypInvalid));
+    // A grant is no announcement of keys, though the same key signs both.
+    let key = TimedKey { key: grant.key.verifying().clone(), not_before: None, expires: None };
+    let mut pinned = PinnedKeys::new(forge::ISSUER, vec![key]);
+    assert_eq!(pinned.learn(grant.token().as_bytes(), NOW), Err(Rejected::TypInvalid));
     // The right name on a token of the wrong algorithm does not help either.
     assert_eq!(
         verify_access(&grant.with_header("typ", json!("at+jwt")), &keys, expect, NOW).err(),

@@ -2,27 +2,51 @@
 
 use arc_swap::ArcSwap;
 use postern_ids::Timestamp;
-use postern_store::{ChangeError, KeyKind, SigningKey as StoredKey, Store, StoreError};
-use postern_token::{Alg, KeyError, KeySet, SigningKey, TICKET_LIFETIME_MAX, VerifyingKey};
+use postern_store::{Actor, ChangeError, KeyKind, SigningKey as StoredKey, Store, StoreError};
+use postern_token::{
+    ANNOUNCED_MAX, Alg, KEYS_AUDIENCE, KeyError, KeySet, KeysClaims, SigningKey, TICKET_LIFETIME_MAX,
+    TimedKey, VerifyingKey, announce,
+};
 use std::{sync::Arc, time::Duration};
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
-/// How long a key of access tokens signs.
-const ACCESS_SIGNS_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a key of grants signs. Connectors pin it when they enroll and learn no other, so a successor would be refused
-/// by every connector of before.
-const GRANT_SIGNS_FOR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// How long a key is published before it signs: longer than any gateway waits between two refreshes.
+/// How long a key is published before it signs: longer than any gateway waits between two refreshes, so that every gateway
+/// knows it, and has announced it to its connectors, before the first grant that it signs.
 const PUBLISHED_AHEAD: Duration = Duration::from_secs(2 * 3600);
 
-/// How long a key is published after it stopped signing: longer than what it signed can live, with an hour to spare.
-const fn published_after(kind: KeyKind) -> Duration {
+/// An announcement is for the link that it is sent on.
+const ANNOUNCEMENT_LIFETIME: Duration = Duration::from_secs(60);
+
+/// The times of a kind of keys.
+struct Life {
+    alg: Alg,
+    signs_for: Duration,
+    /// How long it is kept after it stopped signing.
+    kept_after: Duration,
+}
+
+/// What an access token's key signed lives shorter than a day.
+const ACCESS: Life = Life {
+    alg: Alg::Es256,
+    signs_for: DAY.saturating_mul(30),
+    kept_after: DAY.saturating_add(PUBLISHED_AHEAD),
+};
+
+/// A key of grants goes on signing announcements: a connector that was switched off for a year still has a pinned key
+/// that vouches for the ones in use.
+const GRANT: Life =
+    Life { alg: Alg::EdDsa, signs_for: DAY.saturating_mul(90), kept_after: DAY.saturating_mul(400) };
+
+// Tickets live longest of what a key of grants signed.
+const _: () = assert!(GRANT.kept_after.as_secs() > TICKET_LIFETIME_MAX.as_secs());
+
+fn life(kind: KeyKind) -> Life {
     match kind {
-        KeyKind::Access => Duration::from_secs(25 * 3600),
-        // Tickets live longest of what this key signs.
-        KeyKind::Grant | KeyKind::Ca => TICKET_LIFETIME_MAX.saturating_add(Duration::from_secs(3600)),
+        KeyKind::Access => ACCESS,
+        KeyKind::Grant | KeyKind::Ca => GRANT,
     }
 }
 
@@ -59,6 +83,17 @@ pub struct Keys {
 struct Held {
     key: SigningKey,
     signs_from: Timestamp,
+    retires_at: Timestamp,
+}
+
+impl Held {
+    fn timed(&self) -> TimedKey {
+        TimedKey {
+            key: self.key.verifying().clone(),
+            not_before: Some(self.signs_from),
+            expires: Some(self.retires_at),
+        }
+    }
 }
 
 impl Keys {
@@ -87,9 +122,14 @@ impl Keys {
         self.access.iter().map(|held| held.key.verifying())
     }
 
-    /// The public keys of grants, the oldest first: what a connector pins.
-    pub fn grant_public(&self) -> impl Iterator<Item = &VerifyingKey> {
-        self.grant.iter().map(|held| held.key.verifying())
+    /// The public keys of grants with their times, the newest first: what a connector pins.
+    pub fn grant_public(&self) -> impl Iterator<Item = TimedKey> {
+        self.announced().map(Held::timed)
+    }
+
+    /// The newest keys of grants, as many as an announcement holds.
+    fn announced(&self) -> impl Iterator<Item = &Held> {
+        self.grant.iter().rev().take(ANNOUNCED_MAX)
     }
 }
 
@@ -103,20 +143,69 @@ fn signer(held: &[Held], now: Timestamp) -> Option<&SigningKey> {
 pub struct KeyRing {
     issuer: String,
     keys: ArcSwap<Keys>,
+    grants_changed: Notify,
+}
+
+/// The key of grants that signs next, or signs already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Successor {
+    /// Its name.
+    pub kid: String,
+    /// From when on it signs.
+    pub signs_from: Timestamp,
 }
 
 impl KeyRing {
     /// Loads the keys, making the first ones in an empty store.
     pub async fn open(store: &Store, issuer: &str, now: Timestamp) -> Result<Self, KeyRingError> {
         let keys = load(store, issuer, now).await?;
-        Ok(Self { issuer: issuer.to_owned(), keys: ArcSwap::from_pointee(keys) })
+        let keys = ArcSwap::from_pointee(keys);
+        Ok(Self { issuer: issuer.to_owned(), keys, grants_changed: Notify::new() })
     }
 
     /// Loads the keys again and makes the next ones when it is time. Call this every hour.
     pub async fn refresh(&self, store: &Store, now: Timestamp) -> Result<(), KeyRingError> {
-        let keys = load(store, &self.issuer, now).await?;
-        self.keys.store(Arc::new(keys));
+        let keys = Arc::new(load(store, &self.issuer, now).await?);
+        let older = self.keys.swap(Arc::clone(&keys));
+        if !older.grant_public().eq(keys.grant_public()) {
+            self.grants_changed.notify_one();
+        }
         Ok(())
+    }
+
+    /// Makes the next key of grants now, unless one waits for its time already.
+    pub async fn rotate_grants(
+        &self,
+        store: &Store,
+        by: Actor,
+        now: Timestamp,
+    ) -> Result<Successor, KeyRingError> {
+        let next = candidate(KeyKind::Grant, now.plus(PUBLISHED_AHEAD), now)?;
+        store.rotate_signing_key(by, &next, now, now).await?;
+        self.refresh(store, now).await?;
+        let keys = self.keys();
+        let newest = keys.grant.last().ok_or_else(|| no_key(KeyError::Private))?;
+        Ok(Successor { kid: newest.key.kid().to_owned(), signs_from: newest.signs_from })
+    }
+
+    /// Waits until the keys of grants are others than before. For one listener.
+    pub async fn grants_changed(&self) {
+        self.grants_changed.notified().await;
+    }
+
+    /// What a connector is told about the keys of grants, signed by each of them.
+    pub fn announcement(&self, now: Timestamp) -> Result<String, KeyError> {
+        let keys = self.keys();
+        let claims = KeysClaims {
+            iss: self.issuer.clone(),
+            aud: KEYS_AUDIENCE.to_owned(),
+            keys: keys.grant_public().collect(),
+            iat: now,
+            nbf: now,
+            exp: now.plus(ANNOUNCEMENT_LIFETIME),
+            jti: format!("{:032x}", rand::random::<u128>()),
+        };
+        announce(&claims, keys.announced().map(|held| &held.key))
     }
 
     /// The keys now.
@@ -126,34 +215,27 @@ impl KeyRing {
 }
 
 async fn load(store: &Store, issuer: &str, now: Timestamp) -> Result<Keys, KeyRingError> {
-    let access = load_kind(store, KeyKind::Access, Alg::Es256, now).await?;
-    let grant = load_kind(store, KeyKind::Grant, Alg::EdDsa, now).await?;
+    let access = load_kind(store, KeyKind::Access, now).await?;
+    let grant = load_kind(store, KeyKind::Grant, now).await?;
     let public = |held: &[Held]| KeySet::of(issuer, held.iter().map(|held| held.key.verifying().clone()));
     Ok(Keys { verify_access: public(&access), verify_grant: public(&grant), access, grant })
 }
 
-async fn load_kind(
-    store: &Store,
-    kind: KeyKind,
-    alg: Alg,
-    now: Timestamp,
-) -> Result<Vec<Held>, KeyRingError> {
+async fn load_kind(store: &Store, kind: KeyKind, now: Timestamp) -> Result<Vec<Held>, KeyRingError> {
     let mut stored = store.signing_keys(kind, now).await?;
-    let needed_until = now.plus(PUBLISHED_AHEAD).plus(published_after(kind));
-    if stored.iter().all(|key| key.retires_at <= needed_until) {
-        let next = candidate(kind, alg, stored.is_empty(), now)?;
-        stored = store.rotate_signing_key(&next, needed_until, now).await?;
+    // A key that began later than this signs long enough for its successor to be published in time.
+    let newest = now.plus(PUBLISHED_AHEAD).minus(life(kind).signs_for);
+    if stored.iter().all(|key| key.signs_from <= newest) {
+        let signs_from = if stored.is_empty() { now } else { now.plus(PUBLISHED_AHEAD) };
+        let next = candidate(kind, signs_from, now)?;
+        stored = store.rotate_signing_key(Actor::system("key_rotation"), &next, newest, now).await?;
     }
-    stored.iter().map(|key| held(alg, key)).collect()
+    stored.iter().map(|key| held(kind, key)).collect()
 }
 
-fn candidate(kind: KeyKind, alg: Alg, first: bool, now: Timestamp) -> Result<StoredKey, KeyRingError> {
-    let key = SigningKey::generate(alg).map_err(|source| KeyRingError::Key { kid: String::new(), source })?;
-    let signs_from = if first { now } else { now.plus(PUBLISHED_AHEAD) };
-    let signs_for = match kind {
-        KeyKind::Access => ACCESS_SIGNS_FOR,
-        KeyKind::Grant | KeyKind::Ca => GRANT_SIGNS_FOR,
-    };
+fn candidate(kind: KeyKind, signs_from: Timestamp, now: Timestamp) -> Result<StoredKey, KeyRingError> {
+    let life = life(kind);
+    let key = SigningKey::generate(life.alg).map_err(no_key)?;
     Ok(StoredKey {
         kid: key.kid().to_owned(),
         kind,
@@ -161,12 +243,16 @@ fn candidate(kind: KeyKind, alg: Alg, first: bool, now: Timestamp) -> Result<Sto
         public: key.verifying().to_jwk().to_string(),
         created_at: now,
         signs_from,
-        retires_at: signs_from.plus(signs_for).plus(published_after(kind)),
+        retires_at: signs_from.plus(life.signs_for).plus(life.kept_after),
     })
 }
 
-fn held(alg: Alg, stored: &StoredKey) -> Result<Held, KeyRingError> {
-    let key = SigningKey::from_pkcs8(alg, &stored.secret)
+fn no_key(source: KeyError) -> KeyRingError {
+    KeyRingError::Key { kid: String::new(), source }
+}
+
+fn held(kind: KeyKind, stored: &StoredKey) -> Result<Held, KeyRingError> {
+    let key = SigningKey::from_pkcs8(life(kind).alg, &stored.secret)
         .map_err(|source| KeyRingError::Key { kid: stored.kid.clone(), source })?;
-    Ok(Held { key, signs_from: stored.signs_from })
+    Ok(Held { key, signs_from: stored.signs_from, retires_at: stored.retires_at })
 }

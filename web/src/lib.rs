@@ -20,7 +20,7 @@ mod seams;
 mod state;
 mod tokens;
 
-pub use keys::{KeyRing, KeyRingError, Keys};
+pub use keys::{KeyRing, KeyRingError, Keys, Successor};
 pub use seams::{ClientAddr, LiveSessions, Snapshots};
 pub use state::{Clock, WebConfig, WebState};
 

@@ -1,5 +1,6 @@
 //! Failures of the API as the peer sees them: a problem document that says whose fault it is and what to do next.
 
+use crate::KeyRingError;
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -108,6 +109,19 @@ impl From<StoreError> for Failure {
             "the store did not answer a request of the API"
         );
         failure
+    }
+}
+
+impl From<KeyRingError> for Failure {
+    fn from(error: KeyRingError) -> Self {
+        match error {
+            KeyRingError::Store(error) => error.into(),
+            KeyRingError::Change(error) => error.into(),
+            KeyRingError::Key { .. } => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the signing keys cannot be used");
+                Self::internal()
+            }
+        }
     }
 }
 

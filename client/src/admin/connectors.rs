@@ -6,7 +6,7 @@ use crate::{
     gateway::{Api, segment},
     show::{self, Form},
 };
-use postern_api::{ConnectorState, ConnectorView, List};
+use postern_api::{ConnectorState, ConnectorView, KeyRotation, List};
 
 /// Does what the subcommand says.
 pub async fn run(api: &Api<'_>, command: &ConnectorsCommand, form: Form) -> Result<(), Failure> {
@@ -22,6 +22,14 @@ pub async fn run(api: &Api<'_>, command: &ConnectorsCommand, form: Form) -> Resu
                 return show::json(&revoked);
             }
             eprintln!("{} is revoked", revoked.name);
+            Ok(())
+        }
+        ConnectorsCommand::RotateKeys => {
+            let rotation: KeyRotation = api.post("grant-keys/rotate").await?;
+            if form == Form::Json {
+                return show::json(&rotation);
+            }
+            eprintln!("the next key is announced to connectors, and signs from {} on", rotation.signs_from);
             Ok(())
         }
     }

@@ -114,6 +114,8 @@ pub enum ConnectorsCommand {
         /// Connector name or id
         connector: String,
     },
+    /// Make the next key that connectors believe: announced to them now, signing in two hours
+    RotateKeys,
 }
 
 /// Subcommands of `tokens`.

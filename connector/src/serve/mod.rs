@@ -16,12 +16,12 @@ use crate::{
 use bytes::Bytes;
 use not_served::NotServed;
 use postern_ids::Ended;
-use postern_token::{Expect, GrantClaims, verify_grant};
+use postern_token::GrantClaims;
 use postern_tunnel_io::{
     Forwarded, IncomingLane, Lane, splice,
     stream::{Over, StreamDone},
 };
-use std::{pin::Pin, sync::Arc, time::Instant};
+use std::{path::PathBuf, pin::Pin, sync::Arc, time::Instant};
 use stream::Granted;
 use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Semaphore};
 
@@ -41,6 +41,8 @@ enum Carriage {
 pub struct Server<R> {
     /// Who we are, with the pinned grant keys.
     pub identity: Arc<Identity>,
+    /// Where that is kept.
+    pub state_dir: PathBuf,
     /// The gateway's time.
     pub clock: GatewayClock,
     /// What may be dialed.
@@ -105,10 +107,7 @@ impl<R: Resolver> Server<R> {
     fn verify(&self, grant: &[u8]) -> Result<GrantClaims, NotServed> {
         let text = std::str::from_utf8(grant).map_err(|_| NotServed::Grant("malformed"))?;
         let now = self.clock.now(Instant::now()).ok_or(NotServed::Grant("the gateway's time is unknown"))?;
-        let audience = self.identity.enrolled.connector.to_string();
-        let expect = Expect { issuer: &self.identity.enrolled.issuer, audience: &audience };
-        let verified = verify_grant(text, &self.identity.grant_keys, expect, now);
-        Ok(verified.map_err(|rejected| NotServed::Grant(rejected.label()))?.into_inner())
+        self.identity.pins.verify(text, now).map_err(|rejected| NotServed::Grant(rejected.label()))
     }
 
     async fn connect(&self, grant: &GrantClaims) -> Result<(Entry, TcpStream), NotServed> {

@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use postern_connector::status::{LinkState, Status, machine_now};
 use postern_ids::{ConnectorId, Ended, Refusal};
-use postern_token::{Alg, SigningKey};
+use postern_token::{Alg, KEYS_AUDIENCE, KeysClaims, SigningKey, TimedKey, announce};
 use postern_tunnel_io::{OpenError, Opened};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -240,4 +240,61 @@ async fn an_order_to_stop_at_once_ends_sessions() {
     let told = told.downcast_ref::<postern_tunnel_io::LaneReset>().unwrap();
     assert_eq!(told.code, Ended::ConnectorLost.code(), "the session is told before the link goes");
     assert_eq!(dialed.link.closed().await.code, 1001, "the link ends in order as well");
+}
+
+/// This key, announced by `signer` as the one that signs now.
+fn announced(gateway: &Gateway, key: &SigningKey, signer: &SigningKey) -> Bytes {
+    let now = gateway.now;
+    let timed = TimedKey {
+        key: key.verifying().clone(),
+        not_before: Some(now),
+        expires: Some(now.plus(Duration::from_secs(86_400))),
+    };
+    let claims = KeysClaims {
+        iss: crate::gateway::ISSUER.to_owned(),
+        aud: KEYS_AUDIENCE.to_owned(),
+        keys: vec![timed],
+        iat: now,
+        nbf: now,
+        exp: now.plus(Duration::from_secs(60)),
+        jti: "1".to_owned(),
+    };
+    announce(&claims, [signer]).unwrap().into()
+}
+
+#[tokio::test]
+async fn j13_a_rotated_grant_key_is_believed_after_a_pinned_one_announced_it_and_is_kept() {
+    let (target, address, allow) = target().await;
+    let (gateway, running) = Gateway::with_connector(&allow).await;
+    let (next, forged) =
+        (SigningKey::generate(Alg::EdDsa).unwrap(), SigningKey::generate(Alg::EdDsa).unwrap());
+    let dialed = gateway.accept().await;
+    let refused = refusal(open_with(&dialed.link, &gateway.claims(address), &next).await);
+    assert_eq!(refused.0, Refusal::GrantRefused, "it was not announced");
+
+    dialed.link.send_keys(announced(&gateway, &forged, &forged));
+    let told =
+        |status: &Status| status.last_refusal.as_ref().is_some_and(|last| last.reason.contains("keys"));
+    running.until(told).await;
+    let refused = refusal(open_with(&dialed.link, &gateway.claims(address), &forged).await);
+    assert_eq!(refused.0, Refusal::GrantRefused, "it vouches only for itself");
+    assert_untouched(&target).await;
+
+    dialed.link.send_keys(announced(&gateway, &next, &gateway.grant_key));
+    open_with(&dialed.link, &gateway.claims(address), &next).await.unwrap();
+    target.accept().await.unwrap();
+    gateway.open(&dialed.link, &gateway.claims(address)).await.unwrap();
+    target.accept().await.unwrap();
+
+    let path = running.state_dir().join("identity.json");
+    let kept = async {
+        loop {
+            match std::fs::read_to_string(&path) {
+                Ok(kept) if kept.contains(next.kid()) => return kept,
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let kept = tokio::time::timeout(PATIENCE, kept).await.expect("the new key was kept");
+    assert!(kept.contains(gateway.grant_key.kid()) && !kept.contains(forged.kid()));
 }

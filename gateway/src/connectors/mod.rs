@@ -20,13 +20,14 @@ pub use registry::{EnterError, Entered, Home, Place, Registry, Way};
 pub use said::{OpenFailed, ended_by_connector};
 pub use stream::NotOpened;
 
-use crate::{lifecycle::Lifecycle, signing::Signer};
+use crate::{lifecycle::Lifecycle, policies::wall_clock, signing::Signer};
+use bytes::Bytes;
 use inventory::Reader;
 use link::Served;
 use postern_ids::ConnectorId;
 use postern_policy::{Snapshot, model::ConnectorState};
 use postern_tunnel_io::{Incoming, Link};
-use std::{fmt, sync::Arc, time::Instant};
+use std::{convert::Infallible, fmt, sync::Arc, time::Instant};
 
 /// Close codes of links, from the protocol's table of codes.
 mod close {
@@ -56,7 +57,8 @@ impl fmt::Debug for Connectors {
 }
 
 impl Connectors {
-    /// Over an empty registry. What connectors hold is checked against what `signer` signed, and told to `holdings`.
+    /// Over an empty registry. Connectors are told of the keys of `signer`. What they hold is checked against what
+    /// it signed, and told to `holdings`.
     pub fn new(
         registry: Arc<Registry<Link>>,
         signer: Signer,
@@ -85,6 +87,8 @@ impl Connectors {
             }
         };
         self.on_entered(dialer, &entered);
+        // It may have been away while the keys of grants changed: this comes before the first grant.
+        self.announce_keys([link.clone()]);
         self.holdings.arrived(entered.place.home());
         let holdings = Arc::clone(&self.holdings);
         let reader = Reader::new(entered.place, self.signer.clone(), holdings, Instant::now());
@@ -128,6 +132,20 @@ impl Connectors {
             tracing::warn!(connector.id = %id, "a revoked connector's link was closed");
             link.close(close::REVOKED, "this connector was revoked");
         }
+    }
+
+    /// Tells every connector when the keys of grants change, for ever.
+    pub async fn announce_changes(self) -> Infallible {
+        loop {
+            self.signer.keys_changed().await;
+            self.announce_keys(self.registry.links());
+        }
+    }
+
+    fn announce_keys(&self, links: impl IntoIterator<Item = Link>) {
+        // If they cannot be signed, the next link, or the next change of the keys, is the next try.
+        let Ok(announcement) = self.signer.announcement(wall_clock()).map(Bytes::from) else { return };
+        links.into_iter().for_each(|link| link.send_keys(announcement.clone()));
     }
 
     /// Tells every connector to open its next links elsewhere.

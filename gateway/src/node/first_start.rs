@@ -5,7 +5,8 @@ use super::{
     foundation::{chain, on_store},
 };
 use crate::{exit::Failure, policies::wall_clock, tls::Authority};
-use postern_store::{KeyKind, SecretHash, SigningKey, Store};
+use postern_ids::Timestamp;
+use postern_store::{Actor, KeyKind, SecretHash, SigningKey, Store};
 use postern_token::opaque::{Opaque, OpaqueKind};
 use std::{
     io::{IsTerminal, Write},
@@ -33,7 +34,8 @@ pub(super) async fn authority(store: &Store) -> Result<Authority, Failure> {
             signs_from: now,
             retires_at: now.plus(AUTHORITY_LIFETIME),
         };
-        let stored = store.rotate_signing_key(&candidate, now, now).await;
+        let by = Actor::system("first_start");
+        let stored = store.rotate_signing_key(by, &candidate, Timestamp::EPOCH, now).await;
         keys = stored.map_err(|error| Failure::Unavailable(chain(&error)))?;
     }
     let Some(key) = keys.first() else {

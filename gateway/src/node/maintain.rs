@@ -46,6 +46,7 @@ pub(super) fn maintain(
     lifecycle.maintain("metrics", internal::upkeep(health.metrics));
     lifecycle.maintain("cleaning", clean(ground.store.clone()));
     lifecycle.maintain("keys", refresh_keys(Arc::clone(keys), ground.store.clone()));
+    lifecycle.maintain("key announcements", present.connectors.clone().announce_changes());
     if config.certificate.is_none() {
         lifecycle.maintain("certificate", presented.clone().keep_fresh());
     }

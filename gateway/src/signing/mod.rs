@@ -79,6 +79,19 @@ impl Signer {
         })
     }
 
+    /// What connectors are told about the keys of grants, signed by each of them.
+    pub fn announcement(&self, now: Timestamp) -> Result<String, CannotSign> {
+        self.keys.announcement(now).map_err(|error| {
+            tracing::error!(error = %error, "the keys of grants could not be announced");
+            CannotSign
+        })
+    }
+
+    /// Waits until the keys of grants are others than before. For one listener.
+    pub async fn keys_changed(&self) {
+        self.keys.grants_changed().await;
+    }
+
     /// What the client shows to have its stream carried again: good until the session's hard expiry, and at most a week.
     pub fn ticket(
         &self,

@@ -98,17 +98,18 @@ impl Store {
         select(self, &mut self.inner.pools.read().await?, kind, now).await
     }
 
-    /// Stores `candidate` if every key of its kind retires by `until`, and gives the unretired keys of that kind: gateways
-    /// that rotate at the same time end up with the same key.
+    /// Stores `candidate` unless a key of its kind signs from later than `newest`, and gives the unretired keys of that
+    /// kind: gateways that rotate at the same time end up with the same key.
     pub async fn rotate_signing_key(
         &self,
+        actor: Actor,
         candidate: &SigningKey,
-        until: Timestamp,
+        newest: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<SigningKey>, ChangeError> {
-        let mut change = self.change(Actor::system("key_rotation"), now).await?;
+        let mut change = self.change(actor, now).await?;
         let keys = select(self, &mut change.tx, candidate.kind, now).await?;
-        if keys.iter().any(|key| key.retires_at > until) {
+        if keys.iter().any(|key| key.signs_from > newest) {
             change.rollback().await?;
             return Ok(keys);
         }

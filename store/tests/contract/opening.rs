@@ -1,7 +1,7 @@
 //! Opening: one process, a known schema, the right master key.
 
 use crate::fixture::{NOW, contract, write_master_key};
-use postern_store::{Database, KeyKind, OpenError, SigningKey, Store};
+use postern_store::{Actor, Database, KeyKind, OpenError, SigningKey, Store};
 
 fn key(kid: &str) -> SigningKey {
     SigningKey {
@@ -50,7 +50,7 @@ contract! {
     }
 
     async fn l03_a_wrong_master_key_is_refused_and_nothing_is_made_new(f) {
-        f.store.rotate_signing_key(&key("k1"), NOW, NOW).await.unwrap();
+        f.store.rotate_signing_key(Actor::system("test"), &key("k1"), NOW, NOW).await.unwrap();
         f.store.close().await;
         write_master_key(&f.config.master_key_file, 'B');
         assert!(matches!(Store::open(f.config.clone(), NOW).await.err(), Some(OpenError::MasterKey(_))));
@@ -61,7 +61,7 @@ contract! {
     }
 
     async fn l03_a_sealed_row_moved_to_another_id_does_not_open(f) {
-        f.store.rotate_signing_key(&key("k1"), NOW, NOW).await.unwrap();
+        f.store.rotate_signing_key(Actor::system("test"), &key("k1"), NOW, NOW).await.unwrap();
         assert_eq!(f.store.signing_keys(KeyKind::Access, NOW).await.unwrap()[0].secret.as_slice(), b"private part");
         f.tamper("UPDATE signing_keys SET kid = 'k2'").await;
         assert!(f.store.signing_keys(KeyKind::Access, NOW).await.is_err());

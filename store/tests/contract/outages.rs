@@ -72,7 +72,7 @@ contract! {
             signs_from: NOW,
             retires_at: later(3600),
         };
-        f.store.rotate_signing_key(&key, NOW, NOW).await.unwrap();
+        f.store.rotate_signing_key(Actor::system("test"), &key, NOW, NOW).await.unwrap();
         if let Database::Sqlite { path } = &f.config.database {
             let mut stolen = std::fs::read(path).unwrap();
             stolen.extend(std::fs::read(path.with_extension("db-wal")).unwrap_or_default());

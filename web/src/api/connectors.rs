@@ -6,7 +6,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use postern_api::{ConnectorState, ConnectorView, List, ObjectRef};
+use postern_api::{ConnectorState, ConnectorView, KeyRotation, List, ObjectRef, Time};
 use postern_ids::{ConnectorId, SiteId};
 use postern_policy::{
     admin::AdminAction,
@@ -49,6 +49,16 @@ pub(super) async fn revoke(
     change.commit().await?;
     connector.state = model::ConnectorState::Revoked;
     shown(&state, &connector).await.map(Json)
+}
+
+/// The next key of grants, before its time: after a suspicion, or a change of staff.
+pub(super) async fn rotate_keys(
+    State(state): State<WebState>,
+    caller: Caller,
+) -> Result<Json<KeyRotation>, Failure> {
+    caller.may(&state, AdminAction::Change)?;
+    let successor = state.config().keys.rotate_grants(state.store(), caller.actor(), state.now()).await?;
+    Ok(Json(KeyRotation { key: successor.kid, signs_from: Time(successor.signs_from) }))
 }
 
 async fn shown(state: &WebState, connector: &Connector) -> Result<ConnectorView, Failure> {

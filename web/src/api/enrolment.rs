@@ -9,7 +9,7 @@ use postern_ids::TokenId;
 use postern_policy::{admin::AdminAction, model::Site};
 use postern_store::{ConnectorKey, EnrolError, EnrolmentToken, SecretHash};
 use postern_token::{
-    EnrollReply, EnrollRequest, VerifyingKey,
+    EnrollReply, EnrollRequest,
     opaque::{Opaque, OpaqueKind},
 };
 
@@ -82,7 +82,7 @@ pub(super) async fn enroll(
         site: site.value.name,
         issuer: state.issuer().to_owned(),
         gateways: state.config().gateways.clone(),
-        grant_keys: state.config().keys.keys().grant_public().map(VerifyingKey::to_jwk).collect(),
+        grant_keys: state.config().keys.keys().grant_public().map(|key| key.to_jwk()).collect(),
     }))
 }
 

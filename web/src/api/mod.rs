@@ -40,6 +40,7 @@ pub(crate) fn routes(state: &WebState) -> Router<WebState> {
         .route("/connectors", get(connectors::list))
         .route("/connectors/{connector}", get(connectors::one))
         .route("/connectors/{connector}/revoke", post(connectors::revoke))
+        .route("/grant-keys/rotate", post(connectors::rotate_keys))
         .route("/tokens", get(tokens::list))
         .route("/tokens/{id}", delete(tokens::revoke))
         .route("/service-accounts/{account}/tokens", post(tokens::issue))

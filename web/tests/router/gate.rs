@@ -95,6 +95,7 @@ impl Answer {
 pub(crate) struct Gate {
     router: Router,
     pub(crate) store: Store,
+    pub(crate) keys: Arc<KeyRing>,
     present: Arc<Present>,
     now: Arc<AtomicI64>,
     _dir: TempDir,
@@ -113,17 +114,18 @@ impl Gate {
         let present = Arc::new(Present { snapshot: Mutex::new(Arc::new(snapshot)), live: Mutex::default() });
         let now = Arc::new(AtomicI64::new(BEGAN.as_micros()));
         let clock = Arc::clone(&now);
+        let keys = Arc::new(KeyRing::open(&store, ISSUER, BEGAN).await.unwrap());
         let router = postern_web::router(WebState::new(WebConfig {
             issuer: ISSUER.to_owned(),
             gateways: GATEWAYS.map(str::to_owned).to_vec(),
             ca_sha256: Some([7; 32]),
             store: store.clone(),
-            keys: Arc::new(KeyRing::open(&store, ISSUER, BEGAN).await.unwrap()),
+            keys: Arc::clone(&keys),
             snapshots: Arc::clone(&present) as _,
             live: Arc::clone(&present) as _,
             clock: Clock::new(move || Timestamp::from_micros(clock.load(Ordering::Relaxed))),
         }));
-        Self { router, store, present, now, _dir: dir }
+        Self { router, store, keys, present, now, _dir: dir }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

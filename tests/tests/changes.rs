@@ -1,0 +1,39 @@
+//! What changes while programs run: settings, certificates, keys. Nobody's session notices.
+
+use anyhow::Result;
+use postern_tests::{World, scenario, tools, until, world};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(30);
+
+#[test]
+fn j13_a_rotated_grant_key_reaches_connectors_that_are_there_and_those_that_come_back() -> Result<()> {
+    scenario("rotated-keys", |scratch| {
+        let mut world = World::start(scratch)?;
+        let mut steady =
+            world::enroll(&world.owner, &tools::programs()?, &scratch.join("steady"), &["127.0.0.1:*"])?;
+        steady.run()?;
+        until("two connectors online", SOON, || world::online(&world.owner) == 2)?;
+        world.connector.kill()?;
+        until("one connector online", SOON, || world::online(&world.owner) == 1)?;
+        let key = rotate(&world)?;
+        let pins = |directory: &str| {
+            let kept = std::fs::read_to_string(scratch.join(directory).join("state/identity.json"));
+            kept.is_ok_and(|kept| kept.contains(&key))
+        };
+        let took = until("the next key at the connector that is there", SOON, || pins("steady"))?;
+        assert!(took <= Duration::from_secs(2), "{took:?} until the announcement was kept");
+        assert!(!pins("connector"), "a connector that is away cannot know it");
+        assert_eq!(rotate(&world)?, key, "one successor at a time");
+        world.connector.run()?;
+        until("the next key at the connector that came back", SOON, || pins("connector"))?;
+        steady.kill()?;
+        world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
+        Ok(())
+    })
+}
+
+fn rotate(world: &World) -> Result<String> {
+    let rotated = world.owner.json(&["connectors", "rotate-keys"])?;
+    Ok(rotated["key"].as_str().unwrap_or_default().to_owned())
+}
