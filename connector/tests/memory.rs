@@ -96,6 +96,8 @@ async fn an_idle_session_that_can_be_resumed_costs_at_most_four_kib_more() {
     measured.resumable(SESSIONS).await;
     let resumable = measured.settled().await;
     let (plain, resumable) = ((plain - before) / SESSIONS, (resumable - plain) / SESSIONS);
-    println!("a plain session: {plain} bytes, one that can be resumed: {resumable} bytes, both ends of its lane");
+    println!(
+        "a plain session: {plain} bytes, one that can be resumed: {resumable} bytes, both ends of its lane"
+    );
     assert!(resumable <= plain + MORE_MAX_BYTES, "{plain} bytes, {resumable} bytes");
 }

@@ -6,7 +6,7 @@ use postern_gateway::{
     config::Config,
     exit::Failure,
     node,
-    telemetry::{self, LogGuard},
+    telemetry::{self, RunningLog},
 };
 use postern_tunnel_io::tls::crypto_provider;
 use std::process::ExitCode;
@@ -48,14 +48,14 @@ fn run(action: Action) -> Result<(), Failure> {
             println!("the store has this version's schema");
         }
         Action::Serve(settings) => {
-            let (config, _log) = prepare(&settings)?;
-            runtime()?.block_on(node::serve(config, &settings))?;
+            let (config, log) = prepare(&settings)?;
+            runtime()?.block_on(node::serve(config, &settings, &log))?;
         }
     }
     Ok(())
 }
 
-fn prepare(settings: &Settings) -> Result<(Config, LogGuard), Failure> {
+fn prepare(settings: &Settings) -> Result<(Config, RunningLog), Failure> {
     let config = command::load(settings)?;
     let log = telemetry::init_log(&config.log)
         .map_err(|error| Failure::Software(format!("cannot start the log: {error}")))?;

@@ -149,6 +149,16 @@ impl Gateway {
         &mut self.process
     }
 
+    /// Its configuration file.
+    pub fn configuration(&self) -> PathBuf {
+        self.directory.join("gateway.toml")
+    }
+
+    /// Tells it to read its configuration again.
+    pub fn reload(&self) -> Result<()> {
+        self.process.signal(Signal::Hup)
+    }
+
     /// What it wrote so far.
     pub fn log(&self) -> String {
         self.process.log()

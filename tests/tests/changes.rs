@@ -33,6 +33,46 @@ fn j13_a_rotated_grant_key_reaches_connectors_that_are_there_and_those_that_come
     })
 }
 
+#[test]
+fn settings_that_can_change_do_so_on_sighup_and_mistakes_change_nothing() -> Result<()> {
+    scenario("reload", |scratch| {
+        let world = World::start(scratch)?;
+        let mut held = world.hold(&world.alice, scratch.path(), "bastion")?;
+        until("the held session", SOON, || world.live_sessions().is_ok_and(|live| live.len() == 1))?;
+        let first = std::fs::read_to_string(world.gateway.configuration())?;
+        let with = |more: &str| -> Result<()> {
+            std::fs::write(world.gateway.configuration(), format!("{first}{more}"))?;
+            world.gateway.reload()
+        };
+        assert!(!world.gateway.log().contains("\"DEBUG\""));
+
+        with("[limits]\nsessions_per_principal = 1\n[log]\nlevel = \"debug\"\nformat = \"text\"\n")?;
+        told(&world, "\"changed\":\"log.level, limits.sessions_per_principal\"")?;
+        told(&world, "\"settings\":\"log.format\"")?;
+        let refused = world.alice.run(&["proxy", "bastion"])?.expect(75)?;
+        assert!(refused.stderr.contains("as many sessions"), "{}", refused.stderr);
+        told(&world, "\"DEBUG\"")?;
+
+        with("[limits]\nsessions_per_principal = 0\nopens_brust = 3\n")?;
+        told(&world, "the configuration has mistakes: nothing changed")?;
+        told(&world, "limits.sessions_per_principal = \\\"0\\\"")?;
+        told(&world, "unknown setting limits.opens_brust")?;
+        world.alice.run(&["proxy", "bastion"])?.expect(75)?;
+
+        with("")?;
+        let read = || world.gateway.log().matches("configuration and certificate read again").count() == 2;
+        until("the configuration to be read again", SOON, read)?;
+        world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
+        assert!(held.is_running(), "{}", held.log());
+        Ok(())
+    })
+}
+
+fn told(world: &World, text: &str) -> Result<()> {
+    until(&format!("{text} in the gateway's log"), SOON, || world.gateway.log().contains(text))?;
+    Ok(())
+}
+
 fn rotate(world: &World) -> Result<String> {
     let rotated = world.owner.json(&["connectors", "rotate-keys"])?;
     Ok(rotated["key"].as_str().unwrap_or_default().to_owned())

@@ -30,8 +30,8 @@ pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use keyset::{KeySet, KidTaken};
 pub use kinds::{
     ACCESS_AUDIENCE, KEYS_AUDIENCE, TICKET_LIFETIME_MAX, claimed_connector, mint_access, mint_dial,
-    mint_grant, mint_ticket, verify_access, verify_dial, verify_grant, verify_held_grant, verify_lapsed_access,
-    verify_ticket,
+    mint_grant, mint_ticket, verify_access, verify_dial, verify_grant, verify_held_grant,
+    verify_lapsed_access, verify_ticket,
 };
 pub use pinned::{ANNOUNCED_MAX, PinnedKeys, announce};
 pub use rejected::Rejected;

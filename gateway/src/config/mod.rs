@@ -1,5 +1,6 @@
 //! What a node needs to boot, and nothing else; parsed once at the door, with every mistake reported at once.
 
+mod difference;
 mod files;
 mod mistake;
 mod parse;
@@ -9,6 +10,7 @@ mod settings;
 mod tests;
 mod urls;
 
+pub use difference::Difference;
 pub use files::prepare_state_dir;
 pub use mistake::{Mistake, Mistakes, Origin};
 pub use settings::{KEYS, Settings};
@@ -49,7 +51,7 @@ pub struct Config {
 }
 
 /// The public listener.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
     /// Address and port; port 0 takes a free one.
     pub address: SocketAddr,
@@ -117,7 +119,7 @@ pub enum LogFormat {
 }
 
 /// The numbers that bound what peers may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Open connections in total; beyond it new ones are closed at once.
     pub connections: NonZeroU32,

@@ -154,3 +154,24 @@ fn a_mode_behind_proxies_needs_the_proxies_named() {
 fn the_password_of_the_store_shows_in_no_debug_output() {
     assert!(!format!("{:?}", StoreUrl::Postgres("postgres://u:secret@h/d".into())).contains("secret"));
 }
+
+#[test]
+fn what_differs_is_named_and_only_what_can_change_now_is_adopted() {
+    let proxied = "public_url = \"https://a.example\"\n[listen]\nmode = \"tls_proxy_v2\"\n";
+    let now = load(&format!("{proxied}trusted_proxies = [\"10.0.0.0/8\"]")).unwrap();
+    let text = "trusted_proxies = [\"10.1.0.0/16\"]\naddress = \"[::1]:444\"\n[log]\nlevel = \"debug\"\nformat = \"json\"\n\
+                [limits]\nopens_burst = 7\ndrain_seconds = 3\n[store]\nurl = \"postgres://db/x\"\n";
+    let dir = tempfile::tempdir().unwrap();
+    let key = write(&dir, "master.key", "", 0o600);
+    let next = load(&format!("master_key_file = \"{}\"\n{proxied}{text}", key.display())).unwrap();
+    let difference = Difference::between(&now, &next);
+    let at_once = ["listen.trusted_proxies", "log.level", "limits.opens_burst", "limits.drain_seconds"];
+    assert_eq!(difference.at_once, at_once);
+    assert_eq!(difference.after_restart, ["master_key_file", "listen.address", "store.url", "log.format"]);
+    let mut adopted = now.clone();
+    adopted.adopt(&next);
+    assert_eq!(Difference::between(&adopted, &next).at_once, [""; 0]);
+    assert_eq!(Difference::between(&adopted, &next).after_restart, difference.after_restart);
+    let differing = Difference::between(&now, &load("public_url = \"https://b.example\"").unwrap());
+    assert_eq!(differing.after_restart, ["public_url", "listen.mode"]);
+}

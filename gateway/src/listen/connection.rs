@@ -68,7 +68,7 @@ impl<H: Handler> Front<H> {
     /// Starts the task of a connection, if the peer may have one.
     pub(super) fn admit_connection(self: &Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
         let front = Arc::clone(self);
-        match &self.door.mode {
+        match &**self.door.mode.load() {
             Mode::Tls => {
                 let Some(ticket) = ticket(&self.door.limits, peer.ip()) else { return };
                 let client = Client { address: peer.ip().to_canonical(), ticket: Arc::new(ticket) };

@@ -7,7 +7,7 @@ use crate::{
 use std::{
     collections::{HashMap, hash_map::Entry},
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -51,16 +51,34 @@ impl Refused {
 /// The connections of each client prefix.
 #[derive(Debug)]
 pub struct ConnectionLimits {
-    rate: Rate,
-    per_prefix: u32,
-    total: usize,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    bounds: Bounds,
     open: usize,
     peers: HashMap<IpAddr, Peer>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    rate: Rate,
+    per_prefix: u32,
+    total: usize,
+}
+
+impl From<&Limits> for Bounds {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            rate: Rate {
+                burst: limits.connection_burst_per_ip.get(),
+                per_second: limits.connection_rate_per_ip.get(),
+            },
+            per_prefix: limits.connections_per_ip.get(),
+            total: usize::try_from(limits.connections.get()).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -79,38 +97,41 @@ pub struct ConnectionTicket {
 impl ConnectionLimits {
     /// With the limits of the configuration.
     pub fn new(limits: &Limits) -> Arc<Self> {
-        Arc::new(Self {
-            rate: Rate {
-                burst: limits.connection_burst_per_ip.get(),
-                per_second: limits.connection_rate_per_ip.get(),
-            },
-            per_prefix: limits.connections_per_ip.get(),
-            total: usize::try_from(limits.connections.get()).unwrap_or(usize::MAX),
-            state: Mutex::default(),
-        })
+        let state = State { bounds: limits.into(), open: 0, peers: HashMap::new() };
+        Arc::new(Self { state: Mutex::new(state) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on these limits. Connections that are open stay, also beyond a lower limit.
+    pub fn adopt(&self, limits: &Limits) {
+        self.lock().bounds = limits.into();
     }
 
     /// Takes a connection from `client`, or says why not.
     pub fn enter(self: &Arc<Self>, client: IpAddr, now: Instant) -> Result<ConnectionTicket, Refused> {
         let prefix = prefix_of(client);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.open >= self.total {
+        let mut state = self.lock();
+        let Bounds { rate, per_prefix, total } = state.bounds;
+        if state.open >= total {
             return Err(Refused::Full);
         }
         if state.peers.len() >= PREFIXES_MAX && !state.peers.contains_key(&prefix) {
-            state.peers.retain(|_, peer| peer.open > 0 || !peer.bucket.is_rested(self.rate, now));
+            state.peers.retain(|_, peer| peer.open > 0 || !peer.bucket.is_rested(rate, now));
             if state.peers.len() >= PREFIXES_MAX {
                 return Err(Refused::Full);
             }
         }
         let peer = match state.peers.entry(prefix) {
             Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(free) => free.insert(Peer { open: 0, bucket: Bucket::full(self.rate, now) }),
+            Entry::Vacant(free) => free.insert(Peer { open: 0, bucket: Bucket::full(rate, now) }),
         };
-        if peer.open >= self.per_prefix {
+        if peer.open >= per_prefix {
             return Err(Refused::TooMany);
         }
-        peer.bucket.take(self.rate, now).map_err(|retry_after| Refused::TooFast { retry_after })?;
+        peer.bucket.take(rate, now).map_err(|retry_after| Refused::TooFast { retry_after })?;
         peer.open += 1;
         state.open += 1;
         Ok(ConnectionTicket { limits: Arc::clone(self), prefix })
@@ -118,13 +139,13 @@ impl ConnectionLimits {
 
     /// Connections that are open.
     pub fn open(&self) -> usize {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).open
+        self.lock().open
     }
 }
 
 impl Drop for ConnectionTicket {
     fn drop(&mut self) {
-        let mut state = self.limits.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.limits.lock();
         state.open = state.open.saturating_sub(1);
         if let Some(peer) = state.peers.get_mut(&self.prefix) {
             peer.open = peer.open.saturating_sub(1);
@@ -150,8 +171,12 @@ mod tests {
     use std::num::NonZeroU32;
 
     fn limits(total: u32, per_ip: u32, burst: u32) -> Arc<ConnectionLimits> {
+        ConnectionLimits::new(&bounds(total, per_ip, burst))
+    }
+
+    fn bounds(total: u32, per_ip: u32, burst: u32) -> Limits {
         let n = |value| NonZeroU32::new(value).unwrap();
-        ConnectionLimits::new(&Limits {
+        Limits {
             connections: n(total),
             connections_per_ip: n(per_ip),
             connection_rate_per_ip: n(1),
@@ -160,7 +185,7 @@ mod tests {
             opens_per_second: n(1),
             opens_burst: n(1),
             drain: Duration::ZERO,
-        })
+        }
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -205,6 +230,17 @@ mod tests {
         }
         assert_eq!(limits.enter(ip("255.1.1.1"), now).unwrap_err(), Refused::Full);
         limits.enter(ip("255.1.1.1"), now + Duration::from_secs(60)).unwrap();
+    }
+
+    #[test]
+    fn limits_that_change_count_for_the_next_connection_and_spare_the_open_ones() {
+        let (held, now) = (limits(100, 2, 50), Instant::now());
+        let _open = [held.enter(ip("192.0.2.1"), now).unwrap(), held.enter(ip("192.0.2.1"), now).unwrap()];
+        held.adopt(&bounds(100, 1, 50));
+        assert_eq!(held.enter(ip("192.0.2.1"), now).unwrap_err(), Refused::TooMany);
+        assert_eq!(held.open(), 2);
+        held.adopt(&bounds(100, 3, 50));
+        held.enter(ip("192.0.2.1"), now).unwrap();
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub use connection::{Client, Deadlines};
 pub use limits::{ConnectionLimits, ConnectionTicket, Refused};
 
 use crate::{config::Mode, lifecycle::Lifecycle};
+use arc_swap::ArcSwap;
 use connection::Front;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -72,8 +73,8 @@ impl Listener {
 /// What a connection has to pass.
 #[derive(Debug, Clone)]
 pub struct Door {
-    /// What arrives.
-    pub mode: Mode,
+    /// What arrives, and whose word is believed; the proxies may change while the node runs.
+    pub mode: Arc<ArcSwap<Mode>>,
     /// The certificate and protocol versions; not used in mode `http_behind_proxy`.
     pub tls: Arc<rustls::ServerConfig>,
     /// How long a peer may take for each step.

@@ -27,6 +27,7 @@ struct Fixture {
     address: SocketAddr,
     connector: TlsConnector,
     lifecycle: Lifecycle,
+    mode: Arc<ArcSwap<Mode>>,
 }
 
 fn limits(per_ip: u32) -> Arc<ConnectionLimits> {
@@ -56,8 +57,9 @@ fn start(mode: Mode, per_ip: u32) -> Fixture {
             .with_root_certificates(roots)
             .with_no_client_auth();
     let short = Duration::from_millis(150);
+    let mode = Arc::new(ArcSwap::from_pointee(mode));
     let door = Door {
-        mode,
+        mode: Arc::clone(&mode),
         tls: server_config(Certificates::new(leaf)).unwrap(),
         deadlines: Deadlines { proxy_header: short, tls: short, headers: short },
         limits: limits(per_ip),
@@ -65,7 +67,7 @@ fn start(mode: Mode, per_ip: u32) -> Fixture {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (address, lifecycle) = (listener.local, Lifecycle::new());
     lifecycle.spawn(listener.run(door, Hello, lifecycle.clone()));
-    Fixture { address, connector: TlsConnector::from(Arc::new(client)), lifecycle }
+    Fixture { address, connector: TlsConnector::from(Arc::new(client)), lifecycle, mode }
 }
 
 async fn get(io: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin), extra: &str) -> String {
@@ -171,7 +173,10 @@ async fn r02_a_client_above_its_limit_behind_a_proxy_is_told_when_to_come_back()
 }
 
 #[tokio::test]
-async fn a_peer_that_is_no_trusted_proxy_is_closed() {
+async fn a_peer_that_is_no_trusted_proxy_is_closed_until_it_is_one() {
     let fixture = start(Mode::HttpBehindProxy(vec!["192.0.2.0/24".parse().unwrap()]), 100);
     closed(fixture.tcp().await).await;
+    fixture.mode.store(Arc::new(Mode::HttpBehindProxy(vec!["127.0.0.0/8".parse().unwrap()])));
+    let answer = get(&mut fixture.tcp().await, "X-Forwarded-For: 192.0.2.7\r\n").await;
+    assert!(answer.ends_with("192.0.2.7"), "{answer}");
 }

@@ -61,8 +61,20 @@ impl Presented {
     }
 
     /// Presents a certificate that was read or issued now. A bad one changes nothing.
-    pub(super) fn renew(&self) -> Result<(), Failure> {
+    fn renew(&self) -> Result<(), Failure> {
         self.certificates.replace(self.source.issue()?);
+        Ok(())
+    }
+
+    /// Presents the certificate of these files as they are now, or a new one of the own authority. A bad one changes
+    /// nothing. Whether the node is its own authority is not for this to change.
+    pub(super) fn renew_as(&mut self, files: Option<&CertificateFiles>) -> Result<(), Failure> {
+        let source = match (files, &*self.source) {
+            (Some(files), Source::Files(_)) => Arc::new(Source::Files(files.clone())),
+            (Some(_) | None, Source::Own { .. }) | (None, Source::Files(_)) => Arc::clone(&self.source),
+        };
+        self.certificates.replace(source.issue()?);
+        self.source = source;
         Ok(())
     }
 

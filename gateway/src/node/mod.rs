@@ -9,9 +9,11 @@ mod internal;
 mod maintain;
 mod policy;
 mod present;
+mod reload;
 mod serve;
 mod start;
 mod stop;
+mod tunable;
 mod tunnel;
 
 pub use foundation::migrate;

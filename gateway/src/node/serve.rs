@@ -6,18 +6,19 @@ use crate::{
     config::Config,
     exit::Failure,
     lifecycle::{Asked, Signals},
+    telemetry::RunningLog,
 };
 
 /// Serves until a signal asks to stop. A second signal ends the drain at once.
-pub async fn serve(config: Config, settings: &Settings) -> Result<(), Failure> {
+pub async fn serve(config: Config, settings: &Settings, log: &RunningLog) -> Result<(), Failure> {
     let mut signals = Signals::listen()
         .map_err(|error| Failure::Software(format!("cannot listen for signals: {error}")))?;
-    let node = Node::start(config).await?;
+    let mut node = Node::start(config).await?;
     announce(&node);
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
-                Asked::Reload => reload(&node, settings),
+                Asked::Reload => node.reload(settings, log),
                 Asked::Stop => break,
             },
             () = node.lifecycle.failing() => break,
@@ -48,23 +49,4 @@ fn announce(node: &Node) {
         println!("CA fingerprint (postern login --ca-sha256): {}", hex(&fingerprint));
     }
     println!("serving {} on {}", node.public_url.as_str().trim_end_matches('/'), node.public);
-}
-
-/// Reads certificates and configuration again. A mistake changes nothing.
-fn reload(node: &Node, settings: &Settings) {
-    match settings.load() {
-        Ok(next) if !needs_restart(&node.config, &next) => tracing::info!("configuration read again"),
-        Ok(_) => tracing::warn!("the configuration changed in more than files: restart to apply it"),
-        Err(mistakes) => {
-            return tracing::error!(error = %mistakes, "the configuration has mistakes; nothing changed");
-        }
-    }
-    match node.presented.renew() {
-        Ok(()) => tracing::info!("certificate read again"),
-        Err(error) => tracing::error!(error = %error, "the certificate is not usable; the older one stays"),
-    }
-}
-
-fn needs_restart(running: &Config, next: &Config) -> bool {
-    format!("{running:?}") != format!("{next:?}")
 }

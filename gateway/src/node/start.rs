@@ -10,6 +10,7 @@ use super::{
     maintain::maintain,
     policy::follow_policy,
     present::Present,
+    tunable::Tunable,
     tunnel::tunnel,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     exit::Failure,
     ingress::client::ClientLinks,
     lifecycle::Lifecycle,
-    listen::{ConnectionLimits, Deadlines, Door as FrontDoor, Listener},
+    listen::{Deadlines, Door as FrontDoor, Listener},
     policies::{Live, Policies, wall_clock},
     route::Router,
     sessions::{Door, HeldSessions, keep},
@@ -46,6 +47,7 @@ pub struct Node {
     pub(super) present: Present,
     pub(super) clients: Arc<ClientLinks>,
     pub(super) door: Arc<Door>,
+    pub(super) tunable: Tunable,
     pub(super) store: Store,
 }
 
@@ -124,14 +126,15 @@ impl Node {
             live: Arc::new(present.clone()),
             clock: Clock::new(wall_clock),
         }));
-        let tunnel = tunnel(
+        let tunnel = Arc::new(tunnel(
             &config.limits,
             &ground,
             &present,
             &clients,
             (&keys, issuer, gateways.len() > 1),
             &lifecycle,
-        );
+        ));
+        let tunable = Tunable::new(&config, Arc::clone(&tunnel));
         let health =
             Health { lifecycle: lifecycle.clone(), policies, live, journal: ground.journal.clone(), metrics };
         let door = Arc::clone(&tunnel.ingress.door);
@@ -150,9 +153,10 @@ impl Node {
             present,
             clients,
             door,
+            tunable,
             store: ground.store.clone(),
         };
-        node.open(listener, internal, Router::new(Arc::new(tunnel), web), health)?;
+        node.open(listener, internal, Router::new(tunnel, web), health)?;
         files::write(&ground.state.addresses(), &node.addresses(), 0o644)?;
         Ok(node)
     }
@@ -166,10 +170,10 @@ impl Node {
     ) -> Result<(), Failure> {
         let certificates = Arc::clone(&self.presented.certificates);
         let door = FrontDoor {
-            mode: self.config.listen.mode.clone(),
+            mode: Arc::clone(&self.tunable.mode),
             tls: server_config(certificates).map_err(|error| Failure::Software(chain(&error)))?,
             deadlines: Deadlines::default(),
-            limits: ConnectionLimits::new(&self.config.limits),
+            limits: Arc::clone(&self.tunable.connections),
         };
         self.lifecycle.spawn(async move {
             if let Err(error) = axum::serve(internal, internal::router(health)).await {

@@ -11,6 +11,7 @@ use crate::{
     sessions::{Door, PrincipalLimits},
     signing::Signer,
 };
+use arc_swap::ArcSwap;
 use postern_tunnel_io::{Budget, Churn, LinkConfig};
 use postern_web::KeyRing;
 use std::sync::Arc;
@@ -26,12 +27,13 @@ pub(super) fn tunnel(
     let policies = &present.policies;
     let registry = Arc::clone(present.connectors.registry());
     let signer = Signer::new(Arc::clone(keys), Arc::clone(&issuer));
+    let principals = PrincipalLimits::new(limits);
     let ingress = ClientIngress {
         door: Door::new(
             Arc::clone(policies),
             Arc::clone(&present.held),
             ground.journal.clone(),
-            PrincipalLimits::new(limits),
+            Arc::clone(&principals),
         ),
         lanes: Lanes::new(registry, Arc::clone(policies), signer.clone(), has_siblings),
         signer,
@@ -41,7 +43,6 @@ pub(super) fn tunnel(
     };
     // One budget: what all links together may hold.
     let base = LinkConfig { budget: Budget::default(), ..LinkConfig::default() };
-    let churn = Churn { per_second: limits.opens_per_second.get(), burst: limits.opens_burst.get() };
     Tunnel {
         policies: Arc::clone(policies),
         challenges: Challenges::new(rand::random()),
@@ -55,7 +56,14 @@ pub(super) fn tunnel(
         issuer,
         ingress: Arc::new(ingress),
         attempts: ConnectionLimits::new(limits),
-        client_links: LinkConfig { churn: Some(churn), ..base.clone() },
+        principals,
+        client_links: ArcSwap::from_pointee(client_link(limits, base.clone())),
         connector_links: base,
     }
+}
+
+/// The limits of a client's link, with everything else as in `base`.
+pub(super) fn client_link(limits: &Limits, base: LinkConfig) -> LinkConfig {
+    let churn = Churn { per_second: limits.opens_per_second.get(), burst: limits.opens_burst.get() };
+    LinkConfig { churn: Some(churn), ..base }
 }

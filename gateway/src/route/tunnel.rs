@@ -7,7 +7,9 @@ use crate::{
     ingress::client::{Authenticator, Caller, ClientIngress, NotAuthenticated, serve},
     listen::{Client, ConnectionLimits},
     policies::{Policies, wall_clock},
+    sessions::PrincipalLimits,
 };
+use arc_swap::ArcSwap;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
@@ -42,8 +44,10 @@ pub struct Tunnel {
     pub ingress: Arc<ClientIngress>,
     /// How often one address may try (R2).
     pub attempts: Arc<ConnectionLimits>,
-    /// The limits of each client's link.
-    pub client_links: LinkConfig,
+    /// How many sessions one principal may have, and how fast it may open them (T4).
+    pub principals: Arc<PrincipalLimits>,
+    /// The limits of each client's link; they may change while the node runs.
+    pub client_links: ArcSwap<LinkConfig>,
     /// The limits of each connector's link.
     pub connector_links: LinkConfig,
 }
@@ -156,7 +160,9 @@ impl Tunnel {
     }
 
     async fn serve(&self, caller: Caller, upgrade: OnUpgrade, client: Client) {
-        let Some(link) = upgrade::link(upgrade, self.client_links.clone()).await else { return };
+        let Some(link) = upgrade::link(upgrade, LinkConfig::clone(&self.client_links.load())).await else {
+            return;
+        };
         serve(Arc::clone(&self.ingress), caller, client.address, client.ticket, link).await;
     }
 

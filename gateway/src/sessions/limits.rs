@@ -4,6 +4,7 @@ use crate::{
     bucket::{Bucket, Rate},
     config::Limits,
 };
+use arc_swap::ArcSwap;
 use postern_policy::model::PrincipalId;
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -44,9 +45,23 @@ impl OverLimit {
 /// The sessions of each principal at this node.
 #[derive(Debug)]
 pub struct PrincipalLimits {
+    bounds: ArcSwap<Bounds>,
+    principals: Mutex<HashMap<PrincipalId, Used>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
     rate: Rate,
     sessions_max: u32,
-    principals: Mutex<HashMap<PrincipalId, Used>>,
+}
+
+impl From<&Limits> for Bounds {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            rate: Rate { burst: limits.opens_burst.get(), per_second: limits.opens_per_second.get() },
+            sessions_max: limits.sessions_per_principal.get(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -75,11 +90,16 @@ pub(super) struct SessionTicket {
 impl PrincipalLimits {
     /// With the limits of the configuration.
     pub fn new(limits: &Limits) -> Arc<Self> {
-        Arc::new(Self {
-            rate: Rate { burst: limits.opens_burst.get(), per_second: limits.opens_per_second.get() },
-            sessions_max: limits.sessions_per_principal.get(),
-            principals: Mutex::default(),
-        })
+        Arc::new(Self { bounds: ArcSwap::from_pointee(limits.into()), principals: Mutex::default() })
+    }
+
+    /// From here on these limits. Sessions that live stay, also beyond a lower limit.
+    pub fn adopt(&self, limits: &Limits) {
+        self.bounds.store(Arc::new(limits.into()));
+    }
+
+    fn bounds(&self) -> Bounds {
+        **self.bounds.load()
     }
 
     /// Takes one open from the principal's rate, allowed or not.
@@ -90,8 +110,8 @@ impl PrincipalLimits {
     ) -> Result<SessionTicket, OverLimit> {
         let mut principals = self.lock();
         let used = self.used(&mut principals, principal, now)?;
-        used.bucket.take(self.rate, now).map_err(|_| OverLimit::Opens)?;
-        used.take_place(self.sessions_max)?;
+        used.bucket.take(self.bounds().rate, now).map_err(|_| OverLimit::Opens)?;
+        used.take_place(self.bounds().sessions_max)?;
         drop(principals);
         Ok(SessionTicket { limits: Arc::clone(self), principal })
     }
@@ -103,7 +123,7 @@ impl PrincipalLimits {
         now: Instant,
     ) -> Result<SessionTicket, OverLimit> {
         let mut principals = self.lock();
-        self.used(&mut principals, principal, now)?.take_place(self.sessions_max)?;
+        self.used(&mut principals, principal, now)?.take_place(self.bounds().sessions_max)?;
         drop(principals);
         Ok(SessionTicket { limits: Arc::clone(self), principal })
     }
@@ -112,7 +132,7 @@ impl PrincipalLimits {
     pub(super) fn again(&self, principal: PrincipalId, now: Instant) -> Result<(), OverLimit> {
         let mut principals = self.lock();
         let used = self.used(&mut principals, principal, now)?;
-        used.bucket.take(self.rate, now).map_err(|_| OverLimit::Opens)
+        used.bucket.take(self.bounds().rate, now).map_err(|_| OverLimit::Opens)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<PrincipalId, Used>> {
@@ -125,15 +145,16 @@ impl PrincipalLimits {
         principal: PrincipalId,
         now: Instant,
     ) -> Result<&'a mut Used, OverLimit> {
+        let rate = self.bounds().rate;
         if principals.len() >= PRINCIPALS_MAX && !principals.contains_key(&principal) {
-            principals.retain(|_, used| used.sessions > 0 || !used.bucket.is_rested(self.rate, now));
+            principals.retain(|_, used| used.sessions > 0 || !used.bucket.is_rested(rate, now));
             if principals.len() >= PRINCIPALS_MAX {
                 return Err(OverLimit::Opens);
             }
         }
         Ok(match principals.entry(principal) {
             Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(free) => free.insert(Used { sessions: 0, bucket: Bucket::full(self.rate, now) }),
+            Entry::Vacant(free) => free.insert(Used { sessions: 0, bucket: Bucket::full(rate, now) }),
         })
     }
 }

@@ -4,14 +4,27 @@ mod line;
 pub mod metric;
 mod writer;
 
-pub use writer::LogGuard;
-
 use crate::config::{Log, LogFormat};
 use std::io::{self, IsTerminal};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
+use writer::LogGuard;
+
+/// The log; what is queued is written when it is dropped.
+#[must_use = "lines that are queued are lost with it"]
+pub struct RunningLog {
+    filter: reload::Handle<EnvFilter, Registry>,
+    _guard: LogGuard,
+}
+
+impl RunningLog {
+    /// From here on, lines that this filter lets pass.
+    pub fn set_level(&self, level: &str) -> Result<(), reload::Error> {
+        self.filter.reload(EnvFilter::new(level))
+    }
+}
 
 /// Starts logging to standard error: JSON lines, or text for a terminal.
-pub fn init_log(log: &Log) -> io::Result<LogGuard> {
+pub fn init_log(log: &Log) -> io::Result<RunningLog> {
     let json = match log.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -21,6 +34,7 @@ pub fn init_log(log: &Log) -> io::Result<LogGuard> {
     let (queue, guard) = writer::start(io::stderr())?;
     let layer = fmt::layer().event_format(format).with_writer(queue);
     // A second start in one process keeps the first.
-    let _ = tracing_subscriber::registry().with(EnvFilter::new(&log.level)).with(layer).try_init();
-    Ok(guard)
+    let (level, filter) = reload::Layer::new(EnvFilter::new(&log.level));
+    let _ = tracing_subscriber::registry().with(level).with(layer).try_init();
+    Ok(RunningLog { filter, _guard: guard })
 }

@@ -28,7 +28,7 @@ pub(super) struct Queue {
 
 /// Writes what is queued when it is dropped; hold it until the process ends.
 #[must_use = "lines that are queued are lost with it"]
-pub struct LogGuard {
+pub(super) struct LogGuard {
     lines: SyncSender<Message>,
     writer: Option<JoinHandle<()>>,
 }

@@ -1,6 +1,6 @@
 //! What a stream holds, and what it costs when nothing happens.
 
-use super::{client::Client, near::PIPE, scene::Scene, within};
+use super::{near::PIPE, scene::Scene, within};
 use crate::{
     Budget, splice,
     stream::{Held, StreamConfig, Terms, carry, hold},
@@ -129,6 +129,6 @@ fn size_of_held<A, F, E>(_: Holds<A, F, E>) -> usize {
 fn an_idle_stream_costs_at_most_two_kib_more_than_a_plain_splice_at_each_end() {
     let plain = size_of_three(splice);
     let held = size_of_held(hold::<TcpStream>);
-    let carried = size_of_two(carry::<TcpStream, Client>);
+    let carried = size_of_two(carry::<TcpStream, Scene>);
     assert!(held <= plain + 2 * KIB && carried <= plain + 2 * KIB, "{plain}, {held}, {carried}");
 }

@@ -8,22 +8,19 @@ use crate::{
 use postern_ids::Refusal;
 use std::time::Duration;
 
-/// The client: its newest link, whatever it is.
-pub(super) struct Client(pub(super) Scene);
-
-impl Connect for Client {
+/// The client: the scene's newest link, whatever it is.
+impl Connect for Scene {
     async fn connect(&mut self, attempt: Attempt) -> Result<Lane, ConnectError> {
         let again = ConnectError::Retry(Duration::ZERO);
-        self.0.parts().attempts.lock().unwrap().push(attempt.early.clone());
-        let link =
-            self.0.parts().client.lock().unwrap().as_ref().map(|(link, _)| link.clone()).ok_or(again)?;
+        self.parts().attempts.lock().unwrap().push(attempt.early.clone());
+        let link = self.parts().client.lock().unwrap().as_ref().map(|(link, _)| link.clone()).ok_or(again)?;
         match link.open(Open { early: attempt.early, ..Open::default() }).await {
             Ok(opened) => Ok(opened.lane),
             Err(OpenError::Refused { code, .. }) if is_final(code) => Err(ConnectError::Final(code)),
             Err(OpenError::Refused { .. } | OpenError::LinkLost | OpenError::Limit) => {
                 // Somebody dials again.
-                if self.0.parts().client.lock().unwrap().as_ref().is_some_and(|(link, _)| link.is_closed()) {
-                    self.0.connect_client();
+                if self.parts().client.lock().unwrap().as_ref().is_some_and(|(link, _)| link.is_closed()) {
+                    self.connect_client();
                 }
                 Err(again)
             }
@@ -31,7 +28,7 @@ impl Connect for Client {
     }
 
     fn changed(&mut self, state: StreamState) {
-        self.0.parts().told_client.lock().unwrap().push(state);
+        self.parts().told_client.lock().unwrap().push(state);
     }
 }
 

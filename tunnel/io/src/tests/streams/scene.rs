@@ -2,7 +2,6 @@
 
 use super::{
     super::{End, SOON},
-    client::Client,
     near::{Near, PIPE, Target, pipe, pipes, tcp},
     wire::{Silence, Wire, wire},
     within,
@@ -156,7 +155,7 @@ impl Scene {
                 config,
                 cut: cut.clone(),
             },
-            Client(scene.clone()),
+            scene.clone(),
         ));
         (scene, Stream { program, cut, carrying, targets: target, held_done: done })
     }

@@ -1,0 +1,109 @@
+//! What differs between the configuration in force and one that was read again: what can change while the node runs, and
+//! what waits for the next start.
+
+use super::{Config, Limits, Mode};
+use std::mem::discriminant;
+
+/// Settings whose values differ, by their keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// They take effect at once.
+    pub at_once: Vec<&'static str>,
+    /// They take effect with the next start.
+    pub after_restart: Vec<&'static str>,
+}
+
+impl Difference {
+    /// From the configuration in force to `next`.
+    pub fn between(now: &Config, next: &Config) -> Self {
+        // Taken apart, so that a setting that is added has to find its place here.
+        let Config {
+            public_url,
+            gateways,
+            state_dir,
+            master_key_file,
+            listen,
+            internal,
+            certificate,
+            store,
+            log,
+            limits,
+        } = now;
+        let mut found = Self::default();
+        found.after_restart("public_url", *public_url != next.public_url);
+        // They are in the certificate, and in what was told to commands and connectors.
+        found.after_restart("gateways", *gateways != next.gateways);
+        found.after_restart("state_dir", *state_dir != next.state_dir);
+        found.after_restart("master_key_file", *master_key_file != next.master_key_file);
+        found.after_restart("listen.address", listen.address != next.listen.address);
+        match is_same_kind(&listen.mode, &next.listen.mode) {
+            true => found.at_once("listen.trusted_proxies", listen.mode != next.listen.mode),
+            false => found.after_restart("listen.mode", true),
+        }
+        found.after_restart("internal.address", *internal != next.internal);
+        // Clients and connectors pinned whether the gateway is its own authority.
+        match certificate.is_some() == next.certificate.is_some() {
+            true => found.at_once("tls.certificate", *certificate != next.certificate),
+            false => found.after_restart("tls.certificate", true),
+        }
+        found.after_restart("store.url", *store != next.store);
+        found.after_restart("log.format", log.format != next.log.format);
+        found.at_once("log.level", log.level != next.log.level);
+        found.limits(limits, &next.limits);
+        found
+    }
+
+    fn limits(&mut self, now: &Limits, next: &Limits) {
+        let Limits {
+            connections,
+            connections_per_ip,
+            connection_rate_per_ip,
+            connection_burst_per_ip,
+            sessions_per_principal,
+            opens_per_second,
+            opens_burst,
+            drain,
+        } = *now;
+        self.at_once("limits.connections", connections != next.connections);
+        self.at_once("limits.connections_per_ip", connections_per_ip != next.connections_per_ip);
+        self.at_once("limits.connection_rate_per_ip", connection_rate_per_ip != next.connection_rate_per_ip);
+        self.at_once(
+            "limits.connection_burst_per_ip",
+            connection_burst_per_ip != next.connection_burst_per_ip,
+        );
+        self.at_once("limits.sessions_per_principal", sessions_per_principal != next.sessions_per_principal);
+        self.at_once("limits.opens_per_second", opens_per_second != next.opens_per_second);
+        self.at_once("limits.opens_burst", opens_burst != next.opens_burst);
+        self.at_once("limits.drain_seconds", drain != next.drain);
+    }
+
+    fn at_once(&mut self, key: &'static str, differs: bool) {
+        if differs {
+            self.at_once.push(key);
+        }
+    }
+
+    fn after_restart(&mut self, key: &'static str, differs: bool) {
+        if differs {
+            self.after_restart.push(key);
+        }
+    }
+}
+
+impl Config {
+    /// Takes from `next` what [`Difference::at_once`] names.
+    pub fn adopt(&mut self, next: &Self) {
+        if is_same_kind(&self.listen.mode, &next.listen.mode) {
+            self.listen.mode = next.listen.mode.clone();
+        }
+        if self.certificate.is_some() == next.certificate.is_some() {
+            self.certificate.clone_from(&next.certificate);
+        }
+        self.log.level.clone_from(&next.log.level);
+        self.limits = next.limits;
+    }
+}
+
+fn is_same_kind(a: &Mode, b: &Mode) -> bool {
+    discriminant(a) == discriminant(b)
+}
