@@ -51,6 +51,8 @@ codes! {
     NotFound = "not_found", 404, "There is no such object";
     /// The path exists, the method does not.
     MethodNotAllowed = "method_not_allowed", 405, "The method is not allowed here";
+    /// The body did not arrive in time.
+    TooSlow = "too_slow", 408, "The request did not arrive in time";
     /// The object changed since it was read.
     Conflict = "conflict", 409, "The object has changed meanwhile";
     /// The field cannot change after creation.

@@ -120,7 +120,8 @@ fn exit_code(problem: ProblemCode) -> u8 {
         | ProblemCode::Internal
         | ProblemCode::Unavailable
         | ProblemCode::PolicyStale
-        | ProblemCode::Draining => code::UNAVAILABLE,
+        | ProblemCode::Draining
+        | ProblemCode::TooSlow => code::UNAVAILABLE,
         ProblemCode::BadRequest
         | ProblemCode::MethodNotAllowed
         | ProblemCode::ImmutableField

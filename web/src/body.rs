@@ -8,13 +8,16 @@ use axum::{
 };
 use postern_api::ProblemCode;
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// The largest JSON body.
 const JSON_MAX_BYTES: usize = 1024 * 1024;
 
 /// The largest form: two codes, a URL and a password.
 const FORM_MAX_BYTES: usize = 16 * 1024;
+
+/// How long a body may take: a mebibyte over a quarter of a megabit a second needs half of it.
+const BODY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Fields in a form.
 const FIELDS_MAX: usize = 32;
@@ -127,7 +130,7 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Fa
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    to_bytes(body, limit).await.map_err(|error| {
+    within(BODY_WITHIN, to_bytes(body, limit)).await?.map_err(|error| {
         let source = std::error::Error::source(&error);
         if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
             too_large()
@@ -137,10 +140,27 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Fa
     })
 }
 
+/// A peer that sends its body byte by byte does not hold the request for ever.
+async fn within<T>(limit: Duration, body: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::time::timeout(limit, body).await.map_err(|_| {
+        let next = "send the request again, over a better connection";
+        Failure::new(ProblemCode::TooSlow, "the body did not arrive in time", next)
+    })
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use axum::{http::StatusCode, response::IntoResponse};
+
+    #[tokio::test]
+    async fn h16_a_body_that_never_ends_is_given_up_with_408() {
+        let endless =
+            to_bytes(Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>()), 1);
+        let refused = within(Duration::from_millis(5), endless).await.unwrap_err().into_response();
+        assert_eq!(refused.status(), StatusCode::REQUEST_TIMEOUT);
+    }
 
     #[test]
     fn a_form_field_given_twice_makes_the_form_unreadable() {

@@ -1,6 +1,6 @@
 //! One connection of the public port, from the first byte to HTTP.
 
-use super::{ConnectionTicket, Door, Handler, Refused, client, ticket};
+use super::{ConnectionTicket, Door, Handler, Lent, Refused, client, ticket};
 use crate::{config::Mode, lifecycle::Lifecycle};
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -121,21 +121,33 @@ impl<H: Handler> Front<H> {
     }
 
     async fn http1(&self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, who: Who) {
+        let (lent, home) = Lent::new(io);
+        let ended = self.serve_http1(lent, &who).await;
+        if ended.as_ref().is_err_and(hyper::Error::is_timeout) {
+            home.tell_too_late().await;
+        }
+        report(ended);
+    }
+
+    async fn serve_http1(
+        &self,
+        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        who: &Who,
+    ) -> Result<(), hyper::Error> {
         let connection = conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.door.deadlines.headers)
             .max_buf_size(HEAD_BUFFER_MAX)
-            .serve_connection(TokioIo::new(io), service_fn(|request| self.answer(request, &who)))
+            .serve_connection(TokioIo::new(io), service_fn(|request| self.answer(request, who)))
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
+        tokio::select! {
             ended = connection.as_mut() => ended,
             () = self.lifecycle.stopping() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
-        };
-        report(ended);
+        }
     }
 
     async fn http2(self: &Arc<Self>, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, who: Who) {

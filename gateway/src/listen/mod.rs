@@ -2,12 +2,14 @@
 
 mod client;
 mod connection;
+mod lent;
 mod limits;
 #[cfg(test)]
 mod tests;
 
 pub use client::{forwarded_for, is_trusted};
 pub use connection::{Client, Deadlines};
+pub use lent::Lent;
 pub use limits::{ConnectionLimits, ConnectionTicket, Refused};
 
 use crate::{config::Mode, lifecycle::Lifecycle};

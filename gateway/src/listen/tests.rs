@@ -91,9 +91,15 @@ impl Fixture {
 }
 
 /// Waits until the other side closed the connection; the test's own time limit is the harness's.
-async fn closed(mut io: impl AsyncReadExt + Unpin) {
+async fn closed(io: impl AsyncReadExt + Unpin) {
+    rest(io).await;
+}
+
+/// What the other side still says before it closes the connection.
+async fn rest(mut io: impl AsyncReadExt + Unpin) -> String {
     let mut rest = Vec::new();
     let _ = io.read_to_end(&mut rest).await;
+    String::from_utf8_lossy(&rest).into_owned()
 }
 
 #[tokio::test]
@@ -105,7 +111,25 @@ async fn h16_stalled_peers_are_closed_and_delay_nobody() {
     stalled_in_head.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
     assert!(fixture.get().await.unwrap().ends_with("127.0.0.1"));
     closed(stalled_in_tls).await;
-    closed(stalled_in_head).await;
+    let told = rest(stalled_in_head).await;
+    assert!(told.starts_with("HTTP/1.1 408 ") && told.contains("connection: close"), "{told}");
+}
+
+#[tokio::test]
+async fn h16_who_owes_a_request_is_told_408_and_who_owes_none_is_closed_in_silence() {
+    let fixture = start(Mode::HttpBehindProxy(vec!["127.0.0.0/8".parse().unwrap()]), 100);
+    assert!(rest(fixture.tcp().await).await.starts_with("HTTP/1.1 408 "), "it never began");
+    let request = b"GET / HTTP/1.1\r\nHost: gate.test\r\n\r\n";
+    let mut idle = fixture.tcp().await;
+    idle.write_all(request).await.unwrap();
+    let told = rest(idle).await;
+    assert!(told.starts_with("HTTP/1.1 200 ") && told.ends_with("127.0.0.1"), "{told}");
+    let mut stalled_in_the_second = fixture.tcp().await;
+    stalled_in_the_second.write_all(request).await.unwrap();
+    let mut answer = vec![0; told.len()];
+    stalled_in_the_second.read_exact(&mut answer).await.unwrap();
+    stalled_in_the_second.write_all(b"GET / HT").await.unwrap();
+    assert!(rest(stalled_in_the_second).await.starts_with("HTTP/1.1 408 "));
 }
 
 #[tokio::test]

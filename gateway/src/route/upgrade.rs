@@ -1,6 +1,7 @@
 //! From a 101 answer to a link: the connection under HTTP is taken out as it is, so that nothing stands between the
 //! tunnel and its TLS.
 
+use crate::listen::Lent;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use postern_tunnel_io::{Incoming, Link, LinkConfig, accept, tls, tune_socket};
@@ -24,9 +25,9 @@ pub(super) async fn link(upgrade: OnUpgrade, config: LinkConfig) -> Option<(Link
 }
 
 fn on_upgraded(upgraded: Upgraded, config: LinkConfig) -> Option<(Link, Incoming)> {
-    let upgraded = match upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
+    let upgraded = match upgraded.downcast::<TokioIo<Lent<TlsStream<TcpStream>>>>() {
         Ok(parts) => {
-            let mut stream = parts.io.into_inner();
+            let mut stream = parts.io.into_inner().into_inner()?;
             let (tcp, session) = stream.get_mut();
             tune_socket(tcp).ok()?;
             tls::tune(session);
@@ -34,8 +35,8 @@ fn on_upgraded(upgraded: Upgraded, config: LinkConfig) -> Option<(Link, Incoming
         }
         Err(upgraded) => upgraded,
     };
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    let stream = parts.io.into_inner();
+    let parts = upgraded.downcast::<TokioIo<Lent<TcpStream>>>().ok()?;
+    let stream = parts.io.into_inner().into_inner()?;
     tune_socket(&stream).ok()?;
     Some(accept(stream, parts.read_buf, config))
 }

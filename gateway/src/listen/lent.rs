@@ -1,0 +1,129 @@
+//! A connection that is lent to hyper and comes back, so that a peer whose request did not arrive in time is told so:
+//! hyper itself ends such a connection without a word.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    time::timeout,
+};
+
+const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// The answer fits into any socket's buffer; a peer that reads nothing keeps nothing alive.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+
+/// The connection while hyper has it. It costs a branch for each call; a tunnel takes it out for good.
+#[derive(Debug)]
+pub struct Lent<T> {
+    io: Option<T>,
+    /// The peer owes a request: it sent a part of one, or has not sent its first.
+    owes: bool,
+    /// Nothing of an answer is still on its way.
+    settled: bool,
+    home: Arc<Mutex<Option<Returned<T>>>>,
+}
+
+/// Where the connection comes back to.
+#[derive(Debug)]
+pub(super) struct Home<T>(Arc<Mutex<Option<Returned<T>>>>);
+
+#[derive(Debug)]
+struct Returned<T> {
+    io: T,
+    may_answer: bool,
+}
+
+impl<T> Lent<T> {
+    /// Lends it.
+    pub(super) fn new(io: T) -> (Self, Home<T>) {
+        let home = Arc::new(Mutex::new(None));
+        (Self { io: Some(io), owes: true, settled: true, home: Arc::clone(&home) }, Home(home))
+    }
+
+    /// Takes it for good, as an upgrade does.
+    pub fn into_inner(mut self) -> Option<T> {
+        self.io.take()
+    }
+}
+
+impl<T> Drop for Lent<T> {
+    fn drop(&mut self) {
+        if let Some(io) = self.io.take() {
+            let returned = Returned { io, may_answer: self.owes && self.settled };
+            *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(returned);
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Home<T> {
+    /// Tells the peer that its request did not come in time, unless it owes none or an answer is half on its way.
+    pub(super) async fn tell_too_late(self) {
+        let returned = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Returned { mut io, may_answer }) = returned else { return };
+        let answer = async {
+            if may_answer {
+                io.write_all(TOO_LATE).await?;
+            }
+            io.shutdown().await
+        };
+        // The connection ends either way.
+        let _ = timeout(ANSWER_MAX, answer).await;
+    }
+}
+
+impl<T: Unpin> Lent<T> {
+    fn io(&mut self) -> io::Result<Pin<&mut T>> {
+        self.io.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn begin_write(&mut self) -> io::Result<Pin<&mut T>> {
+        (self.owes, self.settled) = (false, false);
+        self.io()
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Lent<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = self.io()?.poll_read(cx, buffer);
+        self.owes |= buffer.filled().len() > before;
+        polled
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Lent<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.begin_write()?.poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.begin_write()?.poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = self.io()?.poll_flush(cx);
+        self.settled |= matches!(polled, Poll::Ready(Ok(())));
+        polled
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io()?.poll_shutdown(cx)
+    }
+}
