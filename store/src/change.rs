@@ -14,6 +14,7 @@ use crate::{
 use note::Parts;
 use postern_ids::Timestamp;
 use postern_policy::admin::OWNERS;
+use serde::Serialize;
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The number of a state of everything that policy depends on; it only grows.
@@ -36,6 +37,8 @@ pub struct Change {
     touched: BTreeSet<(&'static str, String)>,
     parts: Parts,
     notes: Vec<Note>,
+    /// Lines of the audit that are about no object: kind and body.
+    lines: Vec<(&'static str, String)>,
     owners_at_risk: bool,
     failed: bool,
 }
@@ -65,6 +68,7 @@ impl Store {
             touched: BTreeSet::new(),
             parts: Parts::default(),
             notes: Vec::new(),
+            lines: Vec::new(),
             owners_at_risk: false,
             failed: false,
         })
@@ -108,7 +112,7 @@ impl Change {
         if self.failed {
             return Err(ChangeError::Failed);
         }
-        if self.touched.is_empty() && self.notes.is_empty() {
+        if self.touched.is_empty() && self.notes.is_empty() && self.lines.is_empty() {
             let unchanged = self.revision - 1;
             self.tx.rollback().await?;
             return Ok(unchanged);
@@ -139,6 +143,13 @@ impl Change {
     /// Adds a line to the audit.
     pub(crate) fn note(&mut self, note: Note) {
         self.notes.push(note);
+    }
+
+    /// Adds a line to the audit that is about no object.
+    pub(crate) fn record(&mut self, kind: &'static str, body: &impl Serialize) -> Result<(), ChangeError> {
+        let body = serde_json::to_string(body).map_err(|error| StoreError::corrupt("audit", error))?;
+        self.lines.push((kind, body));
+        Ok(())
     }
 
     /// Asks for the check that an owner remains.
@@ -194,9 +205,13 @@ impl Change {
     }
 
     async fn write_audit(&mut self) -> Result<(), ChangeError> {
+        let mut rows = Vec::new();
         for note in &self.notes {
             let row = note.row(&self.actor, self.revision);
-            let (kind, body) = row.map_err(|error| StoreError::corrupt("audit", error))?;
+            rows.push(row.map_err(|error| StoreError::corrupt("audit", error))?);
+        }
+        rows.extend(self.lines.drain(..).map(|(kind, body)| (kind.to_owned(), body)));
+        for (kind, body) in rows {
             self.head = self.head.after(self.now, &kind, body.as_bytes());
             execute!(
                 &mut self.tx,

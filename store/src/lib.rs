@@ -31,5 +31,7 @@ pub use feed::{ChangeFeed, Changed, Changes, Confirmed, News};
 pub use kind::Kind;
 pub use objects::{Expect, LocalAccount, Object, ServiceAccount, Stored, User, Version};
 pub use open::{Database, Store, StoreConfig};
-pub use records::{AuditEntry, AuditVerdict, DecisionEntry, SessionEntry, SessionFilter};
+pub use records::{
+    AuditEntry, AuditVerdict, DecisionEntry, DeniedAct, SessionEntry, SessionFilter, SuppressedActs,
+};
 pub use snapshot::SnapshotLoader;

@@ -9,10 +9,10 @@ use postern_api::{PrincipalKind, PrincipalView};
 use postern_identity::Bearer;
 use postern_ids::{DecisionId, Timestamp};
 use postern_policy::{
-    admin::{AdminAction, AdminPermit, AdminRequest, decide_admin},
+    admin::{AdminAction, AdminDeny, AdminPermit, AdminRequest, decide_admin},
     model::{Credential, Principal, PrincipalId},
 };
-use postern_store::{Actor, SecretHash, ServiceAccount, SignIn, User};
+use postern_store::{Actor, DeniedAct, SecretHash, ServiceAccount, SignIn, User};
 use postern_token::{ACCESS_AUDIENCE, Expect, opaque::Opaque, verify_access};
 use std::{net::IpAddr, sync::Arc};
 
@@ -43,8 +43,32 @@ impl Caller {
         view(self.principal.id, &self.principal.name)
     }
 
-    /// Proof that the caller may administer so; the denial is logged and shows its decision.
+    /// Proof that the caller may administer so; the denial is recorded and shows its decision.
     pub(crate) fn may(&self, state: &WebState, action: AdminAction) -> Result<AdminPermit, Failure> {
+        self.decide(state, action).map_err(|deny| {
+            let (decision, reason) = (deny.decision(), deny.reason());
+            tracing::info!(
+                principal.id = %self.principal.id,
+                decision.id = %decision,
+                action = action.label(),
+                reason = reason.label(),
+                "admin.denied: {}",
+                reason.sentence()
+            );
+            let act = DeniedAct {
+                actor: self.actor(),
+                at: state.now(),
+                decision,
+                action: action.label(),
+                reason: reason.label(),
+                source: self.address,
+            };
+            state.denials().take(self.principal.id, act);
+            Failure::denied(decision, "only owners may do this")
+        })
+    }
+
+    fn decide(&self, state: &WebState, action: AdminAction) -> Result<AdminPermit, Box<AdminDeny>> {
         let now = state.now();
         let request = AdminRequest {
             decision: DecisionId::mint(now, rand::random()),
@@ -53,22 +77,12 @@ impl Caller {
             action,
         };
         let (snapshot, _) = state.config().snapshots.current();
-        decide_admin(&request, &snapshot, now).map_err(|deny| {
-            tracing::info!(
-                principal.id = %self.principal.id,
-                decision.id = %deny.decision(),
-                action = action.label(),
-                reason = deny.reason().label(),
-                "admin.denied: {}",
-                deny.reason().sentence()
-            );
-            Failure::denied(deny.decision(), "only owners may do this")
-        })
+        decide_admin(&request, &snapshot, now).map_err(Box::new)
     }
 
     /// Whether the caller may administer so, where a no leads to seeing less and not to a refusal.
     pub(crate) fn could(&self, state: &WebState, action: AdminAction) -> bool {
-        self.may(state, action).is_ok()
+        self.decide(state, action).is_ok()
     }
 }
 

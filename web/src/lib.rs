@@ -9,6 +9,7 @@ mod body;
 mod caller;
 mod client_addr;
 mod cookies;
+mod denials;
 mod headers;
 mod keys;
 mod limits;

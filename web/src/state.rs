@@ -1,10 +1,10 @@
 //! What every handler can reach.
 
-use crate::{KeyRing, LiveSessions, Snapshots, limits::PerMinute};
+use crate::{KeyRing, LiveSessions, Snapshots, denials::Denials, limits::PerMinute};
 use postern_identity::{Door, Throttle, ThrottleLimits};
 use postern_ids::Timestamp;
 use postern_store::Store;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 /// Tells the time; tests bring their own.
 #[derive(Clone)]
@@ -79,6 +79,7 @@ struct Inner {
     door: Door,
     wrong_codes: Throttle<String>,
     limits: Limits,
+    denials: Denials,
 }
 
 impl WebState {
@@ -93,7 +94,30 @@ impl WebState {
             token: PerMinute::new(300),
         };
         let wrong_codes = Throttle::new(WRONG_CODES);
-        Self(Arc::new(Inner { config, door: Door::new(cores), wrong_codes, limits }))
+        Self(Arc::new(Inner {
+            config,
+            door: Door::new(cores),
+            wrong_codes,
+            limits,
+            denials: Denials::default(),
+        }))
+    }
+
+    /// Writes denied administrative acts into the audit, for ever.
+    pub async fn keep_denials(self) -> Infallible {
+        loop {
+            self.0.denials.wait().await;
+            self.write_denials().await;
+        }
+    }
+
+    /// Writes those that wait.
+    pub async fn write_denials(&self) {
+        self.0.denials.write(self.store(), self.now()).await;
+    }
+
+    pub(crate) fn denials(&self) -> &Denials {
+        &self.0.denials
     }
 
     pub(crate) fn config(&self) -> &WebConfig {

@@ -116,7 +116,7 @@ impl Node {
             connectors,
             held,
         };
-        let web = postern_web::router(WebState::new(WebConfig {
+        let web = WebState::new(WebConfig {
             issuer: issuer.to_string(),
             gateways: gateways.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect(),
             ca_sha256: presented.ca_sha256(),
@@ -125,7 +125,9 @@ impl Node {
             snapshots: Arc::new(present.clone()),
             live: Arc::new(present.clone()),
             clock: Clock::new(wall_clock),
-        }));
+        });
+        lifecycle.maintain("admin denials", web.clone().keep_denials());
+        let web = postern_web::router(web);
         let tunnel = Arc::new(tunnel(
             &config.limits,
             &ground,

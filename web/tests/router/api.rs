@@ -223,3 +223,38 @@ async fn an_unknown_path_or_method_is_a_problem_that_says_so() {
     assert_eq!(problem["status"], 401);
     assert!(problem["next"].as_str().unwrap().contains("postern login"));
 }
+
+#[tokio::test]
+async fn denied_administrative_acts_are_in_the_audit_and_a_flood_of_them_is_counted() {
+    let gate = Gate::open().await;
+    let (_, bob) = with_bob(&gate).await;
+    let revision = gate.store.revision().await.unwrap();
+    // Seeing less is no denial, and one's own things are one's own.
+    assert_eq!(gate.get("/sessions", &bob).await.status, StatusCode::OK);
+    assert_eq!(gate.get("/me", &bob).await.status, StatusCode::OK);
+    let mut shown = Vec::new();
+    for _ in 0..30 {
+        shown.push(gate.get("/users", &bob).await.json()["decision"].as_str().unwrap().to_owned());
+    }
+    gate.state.write_denials().await;
+    let denied = audited(&gate, "admin.denied").await;
+    assert_eq!(denied.len(), 5, "{denied:?}");
+    assert!(denied.iter().zip(&shown).all(|(row, decision)| row["decision"] == **decision));
+    assert_eq!(
+        (denied[0]["action"].as_str(), denied[0]["source"].as_str()),
+        (Some("admin::view"), Some("192.0.2.1"))
+    );
+    assert!(denied[0]["actor"]["id"].as_str().unwrap().starts_with("usr_"));
+    gate.later(std::time::Duration::from_secs(10));
+    gate.state.write_denials().await;
+    let suppressed = audited(&gate, "admin.denials_suppressed").await;
+    assert_eq!((suppressed.len(), suppressed[0]["count"].as_u64()), (1, Some(25)), "{suppressed:?}");
+    assert_eq!(gate.store.revision().await.unwrap(), revision, "nobody has to load anything");
+    let verdict = gate.store.verify_audit("store").await.unwrap();
+    assert!(matches!(verdict, postern_store::AuditVerdict::Whole { .. }), "{verdict:?}");
+}
+
+async fn audited(gate: &Gate, kind: &str) -> Vec<Value> {
+    let rows = gate.store.audit_after("store", 0, 1_000).await.unwrap();
+    rows.iter().filter(|row| row.kind == kind).map(|row| serde_json::from_str(&row.body).unwrap()).collect()
+}

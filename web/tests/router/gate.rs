@@ -93,6 +93,7 @@ impl Answer {
 }
 
 pub(crate) struct Gate {
+    pub(crate) state: WebState,
     router: Router,
     pub(crate) store: Store,
     pub(crate) keys: Arc<KeyRing>,
@@ -115,7 +116,7 @@ impl Gate {
         let now = Arc::new(AtomicI64::new(BEGAN.as_micros()));
         let clock = Arc::clone(&now);
         let keys = Arc::new(KeyRing::open(&store, ISSUER, BEGAN).await.unwrap());
-        let router = postern_web::router(WebState::new(WebConfig {
+        let state = WebState::new(WebConfig {
             issuer: ISSUER.to_owned(),
             gateways: GATEWAYS.map(str::to_owned).to_vec(),
             ca_sha256: Some([7; 32]),
@@ -124,8 +125,9 @@ impl Gate {
             snapshots: Arc::clone(&present) as _,
             live: Arc::clone(&present) as _,
             clock: Clock::new(move || Timestamp::from_micros(clock.load(Ordering::Relaxed))),
-        }));
-        Self { router, store, keys, present, now, _dir: dir }
+        });
+        let router = postern_web::router(state.clone());
+        Self { state, router, store, keys, present, now, _dir: dir }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
