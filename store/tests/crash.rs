@@ -90,8 +90,10 @@ fn run_and_kill(dir: &Path, lines: usize) -> Vec<String> {
 async fn f34_a_process_killed_in_the_middle_of_writing_loses_nothing_it_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let (mut committed, mut recorded) = (Vec::new(), 0);
-    for round in 0..5 {
-        for line in run_and_kill(dir.path(), 40 + 17 * round) {
+    // `cargo xtask test --long` kills it more often.
+    let rounds = if std::env::var_os("POSTERN_TEST_LONG").is_some() { 100 } else { 5 };
+    for round in 0..rounds {
+        for line in run_and_kill(dir.path(), 40 + 17 * (round % 20)) {
             match line.split_once(' ') {
                 Some(("committed", id)) => committed.push(id.parse::<SiteId>().unwrap()),
                 Some(("recorded", sequence)) => recorded = sequence.parse::<u64>().unwrap(),

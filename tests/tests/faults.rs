@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use postern_tests::world;
 use postern_tests::{
     Client, FaultPath, FaultProxy, GatewayOptions, Manner, Postgres, Process, Ran, Scratch, Signal, Target,
-    Way, World, postgres, scenario, skipped, tools, until,
+    Way, World, postgres, scenario, sized, skipped, tools, until,
 };
 use std::io::Write;
 use std::net::SocketAddr;
@@ -196,7 +196,7 @@ fn f21_a_flapping_connector_disturbs_nobody_else() -> Result<()> {
         steady.run()?;
         until("the steady connector", SOON, || round_trip(&world.alice).is_ok())?;
         let mut held = hold(&world, scratch.path(), &target)?;
-        for _ in 0..6 {
+        for _ in 0..sized(6, 60) {
             world.connector.run()?;
             until("the flapping connector", SOON, || world::online(&world.owner) == 2)?;
             world.connector.kill()?;
@@ -212,10 +212,10 @@ fn f34_an_acknowledged_change_survives_a_kill_of_the_embedded_gateway() -> Resul
     scenario("f34", |scratch| {
         let mut world = World::start_with(scratch, &GatewayOptions::embedded())?;
         let mut acknowledged = Vec::new();
-        for round in 0..5 {
+        for round in 0..sized(5, 50) {
             let owner = world.owner.clone();
             let writer = std::thread::spawn(move || writes(&owner, round));
-            let pause = Duration::from_millis(150 + 90 * round);
+            let pause = Duration::from_millis(150 + 90 * (round % 5));
             let began = Instant::now();
             until("a moment in the middle", SOON, || began.elapsed() >= pause)?;
             world.gateway.kill()?;

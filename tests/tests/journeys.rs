@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use postern_tests::world::{ALICE, OWNER};
-use postern_tests::{Client, Manner, Process, Ran, Target, World, eventually, scenario, tools, until};
+use postern_tests::{Client, Manner, Process, Ran, Target, World, eventually, scenario, sized, tools, until};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -35,7 +35,7 @@ fn scp_of_64_mib_keeps_every_byte_both_ways() -> Result<()> {
     scenario("scp", |scratch| {
         let world = World::start(scratch)?;
         let original = scratch.join("original");
-        random_file(&original, 64)?;
+        random_file(&original, sized(64, 1024))?;
         let (there, back) = (scratch.join("there"), scratch.join("back"));
         let up = [original.display().to_string(), format!("bastion:{}", there.display())];
         stock(&world, "scp", &["-q", &up[0], &up[1]])?.expect(0)?;
@@ -143,7 +143,8 @@ fn twenty_sessions_run_at_once() -> Result<()> {
         let world = World::start(scratch)?;
         world.alice.ssh_configuration(&world.sshd)?;
         let mut running = Vec::new();
-        for number in 0..20 {
+        let people = sized(20, 100);
+        for number in 0..people {
             let mut ssh = world.alice.openssh("ssh", &world.sshd)?;
             ssh.args([
                 "bastion",
@@ -155,7 +156,7 @@ fn twenty_sessions_run_at_once() -> Result<()> {
             running.push(ssh.spawn()?);
         }
         // All are open before the first may go on.
-        until("twenty people at the sshd", SOON, || world.sshd.accepted() >= 20)?;
+        until("all of them at the sshd", SOON, || world.sshd.accepted() >= people)?;
         for (number, mut child) in running.into_iter().enumerate() {
             let mut input = child.stdin.take().context("a pipe")?;
             input.write_all(format!("line {number}\n").as_bytes())?;

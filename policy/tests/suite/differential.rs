@@ -130,7 +130,7 @@ fn sliced(world: &World, request: &Request) -> (bool, BTreeSet<String>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(sized(192, 20_000)))]
 
     #[test]
     fn sliced_evaluation_equals_a_full_scan(world in any_world(), requests in prop::collection::vec(any_request(), 6)) {

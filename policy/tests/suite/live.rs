@@ -248,7 +248,7 @@ fn a_session_cut_by_a_refused_snapshots_revocations_ends() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(sized(64, 5_000)))]
 
     /// D5 as a property: after a pass, exactly those sessions live that a fresh decision would allow.
     #[test]

@@ -114,7 +114,7 @@ fn two_windows_of_one_name_refuse_the_snapshot() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(sized(96, 10_000)))]
 
     /// Nothing changes before the stated boundary, whatever the zone and the season.
     #[test]

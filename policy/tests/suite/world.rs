@@ -15,6 +15,11 @@ use postern_policy::{
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+/// A number for this run: the usual one, or the larger one of `cargo xtask test --long`.
+pub(crate) fn sized(usual: u32, long: u32) -> u32 {
+    if std::env::var_os("POSTERN_TEST_LONG").is_some() { long } else { usual }
+}
+
 /// Wednesday, 11 March 2026, 10:00 UTC.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_773_223_200);
 

@@ -149,6 +149,11 @@ async fn admin(server: &str, sql: String) {
     db.close().await.unwrap();
 }
 
+/// A number for this run: the usual one, or the larger one of `cargo xtask test --long`.
+pub(crate) fn sized(usual: u32, long: u32) -> u32 {
+    if std::env::var_os("POSTERN_TEST_LONG").is_some() { long } else { usual }
+}
+
 /// `contract! { async fn name(f) { … } }`: one test for each database, `name::sqlite` and `name::postgres`.
 macro_rules! contract {
     ($(async fn $name:ident($f:ident) $body:block)*) => {$(

@@ -1,6 +1,6 @@
 //! The group of owners: built in, and never without an enabled member once it had one.
 
-use crate::fixture::{NOW, contract, name};
+use crate::fixture::{NOW, contract, name, sized};
 use postern_policy::{
     admin::OWNERS,
     model::{Group, PrincipalId},
@@ -34,7 +34,7 @@ async fn disable(store: Store, user: User) -> Result<u64, ChangeError> {
 contract! {
     async fn a04_two_owners_who_disable_each_other_leave_one(f) {
         let users = owned(f, &["ada", "bob"]).await;
-        for _ in 0..20 {
+        for _ in 0..sized(20, 1_000) {
             let both = tokio::join!(
                 tokio::spawn(disable(f.store.clone(), users[0].clone())),
                 tokio::spawn(disable(f.store.clone(), users[1].clone())),
@@ -47,6 +47,30 @@ contract! {
                 change.enable_user(user.id).await.unwrap();
             }
             change.commit().await.unwrap();
+        }
+    }
+
+    async fn a04_while_one_is_made_an_owner_and_the_other_taken_out_there_is_always_one(f) {
+        let users = owned(f, &["ada", "bob"]).await;
+        for round in 0..sized(20, 1_000) {
+            let (staying, leaving) = if round % 2 == 0 { (0, 1) } else { (1, 0) };
+            let groups = |user: usize, groups: &'static [postern_ids::GroupId]| {
+                let (store, id) = (f.store.clone(), users[user].id);
+                tokio::spawn(async move {
+                    let mut change = store.change(Actor::system("test"), NOW).await?;
+                    change.set_groups_of(PrincipalId::User(id), groups).await?;
+                    change.commit().await
+                })
+            };
+            // From a state in which only the one who leaves is an owner.
+            groups(leaving, &[OWNERS]).await.unwrap().unwrap();
+            groups(staying, &[]).await.unwrap().unwrap();
+            let (taken_out, made) = tokio::join!(groups(leaving, &[]), groups(staying, &[OWNERS]));
+            made.unwrap().unwrap();
+            let taken_out = taken_out.unwrap();
+            assert!(matches!(taken_out, Ok(_) | Err(ChangeError::LastOwner)), "{taken_out:?}");
+            let owners = f.store.members_of(OWNERS).await.unwrap().len();
+            assert_eq!(owners, if taken_out.is_ok() { 1 } else { 2 }, "round {round}");
         }
     }
 
