@@ -1,7 +1,7 @@
 //! What changes while programs run: settings, certificates, keys. Nobody's session notices.
 
 use anyhow::Result;
-use postern_tests::{World, scenario, tools, until, world};
+use postern_tests::{Manner, Target, World, scenario, sized, tools, until, world};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -29,6 +29,30 @@ fn j13_a_rotated_grant_key_reaches_connectors_that_are_there_and_those_that_come
         until("the next key at the connector that came back", SOON, || pins("connector"))?;
         steady.kill()?;
         world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a04_a_resource_that_is_deleted_while_sessions_open_is_left_by_all_of_them() -> Result<()> {
+    scenario("deleted-meanwhile", |scratch| {
+        let world = World::start(scratch)?;
+        let target = Target::start(Manner::Silent)?;
+        for round in 0..sized(3, 50) {
+            world.add_tcp("doomed", &target.address().to_string())?;
+            let held: Vec<_> = (0..8)
+                .map(|n| {
+                    let directory = scratch.directory(&format!("held-{round}-{n}"))?;
+                    world.hold(&world.alice, &directory, "doomed")
+                })
+                .collect::<Result<_>>()?;
+            world.owner.apply("kind: absent\nobject: resource\nname: doomed\n")?.expect(0)?;
+            for mut session in held {
+                let code = session.wait(SOON)?.code();
+                assert!(matches!(code, Some(69 | 77)), "round {round}: {code:?} {}", session.log());
+            }
+            until("the target without sessions", SOON, || target.open() == 0)?;
+        }
         Ok(())
     })
 }

@@ -3,13 +3,13 @@
 use anyhow::{Context, Result};
 use postern_tests::world;
 use postern_tests::{
-    Client, FaultPath, FaultProxy, GatewayOptions, Manner, Postgres, Process, Ran, Scratch, Signal, Target,
-    Way, World, postgres, scenario, sized, skipped, tools, until,
+    Client, FaultPath, FaultProxy, Gateway, GatewayOptions, Manner, Postgres, Process, Ran, Scratch, Signal,
+    Target, Way, World, postgres, scenario, sized, skipped, tools, until,
 };
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -227,9 +227,64 @@ fn f34_an_acknowledged_change_survives_a_kill_of_the_embedded_gateway() -> Resul
         for name in &acknowledged {
             assert!(groups.contains(name.as_str()), "{name} was acknowledged and is gone");
         }
-        // The file can be copied while the gateway runs, and a second process on it is refused.
         until("the connector to come back", SOON, || world::online(&world.owner) == 1)?;
         world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
+        Ok(())
+    })
+}
+
+#[test]
+fn f34_a_copy_of_the_embedded_store_opens_and_a_second_process_on_it_does_not() -> Result<()> {
+    scenario("f34-copy", |scratch| {
+        let mut world = World::start_with(scratch, &GatewayOptions::embedded())?;
+        world.owner.apply("kind: group\nname: acknowledged\n")?.expect(0)?;
+        // A moment of the disk, as a snapshot of the volume takes it.
+        let copied = scratch.join("copied");
+        world.gateway.process().signal(Signal::Stop)?;
+        let status = tools::command("cp")?.arg("-a").arg(world.gateway.state()).arg(&copied).status()?;
+        world.gateway.process().signal(Signal::Cont)?;
+        anyhow::ensure!(status.success(), "cp ended with {status}");
+        std::fs::remove_file(copied.join("addresses.json"))?;
+        let programs = tools::programs()?;
+        let second = Command::new(programs.join("postern-gateway"))
+            .args(["serve", "--public-url", "https://127.0.0.1:0", "--listen", "127.0.0.1:0"])
+            .args(["--internal", "127.0.0.1:0", "--state-dir"])
+            .arg(world.gateway.state())
+            .output()?;
+        assert_eq!(second.status.code(), Some(75), "{}", String::from_utf8_lossy(&second.stderr));
+        let options = GatewayOptions { state: Some(copied), ..GatewayOptions::embedded() };
+        let restored = Gateway::start(&programs, &scratch.directory("restored")?, &options)?;
+        let owner = Client::new(&programs, &scratch.join("again"))?;
+        owner.sign_in_with_browser(&restored, world::OWNER.0, world::OWNER.1)?;
+        let groups = owner.run(&["get", "groups"])?.expect(0)?.stdout;
+        assert!(groups.contains("acknowledged"), "{groups}");
+        world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
+        Ok(())
+    })
+}
+
+#[test]
+fn f34_a_full_disk_refuses_changes_whole_and_loses_none_of_before() -> Result<()> {
+    scenario("f34-full", |scratch| {
+        let Some(disk) = SmallDisk::mount(&scratch.directory("disk")?, 16)? else {
+            skipped("f34", "mounting a small file system needs root");
+            return Ok(());
+        };
+        let options = GatewayOptions { state: Some(disk.path.join("state")), ..GatewayOptions::embedded() };
+        let mut world = World::start_with(scratch, &options)?;
+        disk.fill()?;
+        // Some space may be reserved already; it is used up by a bounded number of changes.
+        let acknowledged = writes(&world.owner, 0)?;
+        assert!(acknowledged.len() < 500, "a full disk refused nothing");
+        let refused = world.owner.apply("kind: group\nname: too-much\n")?;
+        assert_eq!(refused.code, 75, "{}", refused.stderr);
+        world.gateway.kill()?;
+        disk.free()?;
+        world.gateway.restart()?;
+        let groups = world.owner.run(&["get", "groups"])?.expect(0)?.stdout;
+        assert!(acknowledged.iter().all(|name| groups.contains(name.as_str())), "{groups}");
+        assert!(!groups.contains("too-much"), "{groups}");
+        world.owner.apply("kind: group\nname: fits\n")?.expect(0)?;
         Ok(())
     })
 }
@@ -285,12 +340,12 @@ fn through_proxy(scratch: &Scratch, server: &Postgres, proxy: &FaultProxy) -> Re
 }
 
 /// A second gateway on the same store and master key, with a way to the database of its own.
-fn second_gateway(scratch: &Scratch, server: &Postgres, world: &World) -> Result<postern_tests::Gateway> {
+fn second_gateway(scratch: &Scratch, server: &Postgres, world: &World) -> Result<Gateway> {
     let directory = scratch.directory("other")?;
     std::fs::copy(scratch.join("gateway/master.key"), directory.join("master.key"))?;
     let name = world.gateway.store_url().and_then(|url| url.rsplit('/').next()).context("a database")?;
     let options = GatewayOptions { store: Some(server.url(name)), ..GatewayOptions::default() };
-    postern_tests::Gateway::start(&tools::programs()?, &directory, &options)
+    Gateway::start(&tools::programs()?, &directory, &options)
 }
 
 fn echo(world: &World) -> Result<Target> {
@@ -399,7 +454,7 @@ impl Names {
         let names = Self { file };
         let [shell, flag, script] = names.wrapper();
         let usable = tools::am_root()
-            && std::process::Command::new(shell)
+            && Command::new(shell)
                 .args([flag, script, "true".to_owned()])
                 .status()
                 .is_ok_and(|s| s.success());
