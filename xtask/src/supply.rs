@@ -13,12 +13,9 @@ const LICENCES: &[&str] = &[
     "Unicode-3.0",
     "Zlib",
     "CDLA-Permissive-2.0",
-    "0BSD",
     "BSL-1.0",
     "CC0-1.0",
     "Unlicense",
-    "MIT-0",
-    "OpenSSL",
 ];
 
 const SOURCE: &str = "registry+https://github.com/rust-lang/crates.io-index";
