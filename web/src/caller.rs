@@ -58,7 +58,7 @@ impl Caller {
             let act = DeniedAct {
                 actor: self.actor(),
                 at: state.now(),
-                decision,
+                decision: Some(decision),
                 action: action.label(),
                 reason: reason.label(),
                 source: self.address,

@@ -133,6 +133,25 @@ async fn h16_who_owes_a_request_is_told_408_and_who_owes_none_is_closed_in_silen
 }
 
 #[tokio::test]
+async fn t18_a_head_that_drips_is_given_up_however_steadily_it_comes() {
+    let fixture = start(Mode::HttpBehindProxy(vec!["127.0.0.0/8".parse().unwrap()]), 100);
+    let (mut heard, mut said) = fixture.tcp().await.into_split();
+    let drip = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        said.write_all(b"GET /tunnel/client HTTP/1.1\r\nX: ").await.unwrap();
+        while said.write_all(b"a").await.is_ok() {
+            ticks.tick().await;
+        }
+    };
+    let mut told = Vec::new();
+    tokio::select! {
+        () = drip => {}
+        read = heard.read_to_end(&mut told) => { let _ = read; }
+    }
+    assert!(told.is_empty() || told.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&told));
+}
+
+#[tokio::test]
 async fn h16_an_http2_peer_that_never_begins_is_closed() {
     let mut fixture = start(Mode::Tls, 100);
     let mut config = fixture.connector.config().as_ref().clone();

@@ -5,6 +5,7 @@ use super::{
     foundation::{chain, on_store},
 };
 use crate::{exit::Failure, policies::wall_clock, tls::Authority};
+use postern_identity::lifetimes::BOOTSTRAP_TOKEN;
 use postern_ids::Timestamp;
 use postern_store::{Actor, KeyKind, SecretHash, SigningKey, Store};
 use postern_token::opaque::{Opaque, OpaqueKind};
@@ -13,8 +14,6 @@ use std::{
     time::Duration,
 };
 
-/// How long the bootstrap token may be used; the next start makes another.
-const BOOTSTRAP_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
 /// The authority's key is never replaced by itself: clients have pinned it.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(29 * 365 * 24 * 3_600);
 
@@ -58,7 +57,7 @@ pub(super) async fn offer_bootstrap(store: &Store, state: &StateDir) -> Result<(
     let owned = store.is_bootstrapped().await.map_err(|error| on_store(&error))?;
     let issued = !owned
         && store
-            .issue_bootstrap_token(SecretHash(token.hash()), now.plus(BOOTSTRAP_LIFETIME), now)
+            .issue_bootstrap_token(SecretHash(token.hash()), now.plus(BOOTSTRAP_TOKEN), now)
             .await
             .map_err(|error| Failure::Unavailable(chain(&error)))?;
     if !issued {
@@ -66,11 +65,15 @@ pub(super) async fn offer_bootstrap(store: &Store, state: &StateDir) -> Result<(
             .map_err(|error| Failure::Unavailable(format!("{}: {error}", path.display())));
     }
     files::write(&path, format!("{}\n", token.reveal()).as_bytes(), 0o600)?;
-    tracing::warn!(file = %path.display(), "nobody owns this installation: `postern login --bootstrap-file` makes its owner");
+    tracing::warn!(file = %path.display(), "nobody owns this installation: `postern login --bootstrap-file` makes its owner, within 15 minutes");
     let mut terminal = std::io::stdout();
     if terminal.is_terminal() {
         // A terminal that went away does not stop the gateway; the file is there.
-        let _ = writeln!(terminal, "bootstrap token (once, for 24 hours): {}", token.reveal());
+        let _ = writeln!(
+            terminal,
+            "bootstrap token (once, for 15 minutes; the next start makes another): {}",
+            token.reveal()
+        );
     }
     Ok(())
 }

@@ -12,8 +12,9 @@ pub struct DeniedAct {
     pub actor: Actor,
     /// When.
     pub at: Timestamp,
-    /// The id of the decision, as it was shown.
-    pub decision: DecisionId,
+    /// The id of the decision, as it was shown; none where a secret was asked for and no policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionId>,
     /// What was to be done.
     pub action: &'static str,
     /// Why not.

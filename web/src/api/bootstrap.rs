@@ -10,9 +10,11 @@ use crate::{
 use axum::{Json, extract::State};
 use postern_api::{BootstrapRequest, ProblemCode, oauth::TokenReply};
 use postern_identity::{HashRefused, Password};
-use postern_ids::{Name, SignInId, UserId};
-use postern_store::{BootstrapError, NewOwner, SecretHash, User};
+use postern_ids::{Name, SignInId, Timestamp, UserId};
+use postern_policy::model::PrincipalId;
+use postern_store::{Actor, BootstrapError, DeniedAct, NewOwner, SecretHash, User};
 use postern_token::opaque::{Opaque, OpaqueKind};
+use std::net::IpAddr;
 
 pub(super) async fn bootstrap(
     State(state): State<WebState>,
@@ -32,11 +34,28 @@ pub(super) async fn bootstrap(
     let password_hash = state.door().pool().hash(password).await.map_err(not_hashed)?;
     let user = User::local(UserId::mint(now, rand::random()), name);
     let owner = NewOwner { user, password_hash };
-    state.store().bootstrap(SecretHash(token.hash()), &owner, now).await.map_err(refused)?;
+    let made = state.store().bootstrap(SecretHash(token.hash()), &owner, now).await;
+    made.map_err(|why| {
+        record(&state, &why, address, now);
+        refused(why)
+    })?;
     tracing::warn!(user.id = %owner.user.id, client.address = %address, "the first owner was made");
     let sign_in = SignInId::mint(now, rand::random());
     let proven = Proven { user: owner.user.id, sign_in, authenticated_at: now };
     tokens::begin_command(&state, proven, now).await.map(Json).map_err(not_issued)
+}
+
+/// Somebody wanted to own an installation: that belongs into the audit also when it came to nothing (A5).
+fn record(state: &WebState, why: &BootstrapError, source: IpAddr, at: Timestamp) {
+    let reason = match why {
+        BootstrapError::Token => "token",
+        BootstrapError::Done => "owned",
+        BootstrapError::Change(_) => return,
+    };
+    tracing::warn!(client.address = %source, reason, "admin.denied: nobody was made an owner");
+    let actor = Actor::system("bootstrap");
+    let act = DeniedAct { actor, at, decision: None, action: "bootstrap", reason, source };
+    state.denials().take(PrincipalId::Anonymous, act);
 }
 
 fn spent() -> Failure {

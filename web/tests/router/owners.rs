@@ -25,6 +25,14 @@ async fn a05_only_the_printed_token_makes_an_owner_and_only_once() {
     gate.later(Duration::from_secs(60));
     let again = gate.post("/bootstrap", "", ask(&token)).await;
     assert!(matches!(again.status, StatusCode::CONFLICT | StatusCode::FORBIDDEN), "{again:?}");
+    gate.state.write_denials().await;
+    let audit = gate.store.audit_after("store", 0, 1_000).await.unwrap();
+    let denied: Vec<&str> =
+        audit.iter().filter(|row| row.kind == "admin.denied").map(|row| row.body.as_str()).collect();
+    assert!(
+        matches!(*denied, [last] if last.contains("\"owned\"") && last.contains("bootstrap")),
+        "{denied:?}"
+    );
 }
 
 #[tokio::test]
