@@ -34,10 +34,10 @@ pub struct ObjectRef {
     pub name: String,
 }
 
-/// The host keys of an SSH resource that an administrator vouches for.
+/// Host keys of an SSH resource: those that a probe saw, or those that an administrator vouches for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostKeysRequest {
-    /// Keys as in `known_hosts`: `ssh-ed25519 AAAA…`. They replace those that were confirmed before.
+    /// Keys as in `known_hosts`: `ssh-ed25519 AAAA…`. To confirm, they replace those that were confirmed before.
     pub keys: Vec<String>,
 }

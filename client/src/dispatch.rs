@@ -50,6 +50,10 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Connectors(command) => {
             account::with_api(&home, async |api| admin::connectors::run(api, &command, form).await).await
         }
+        Command::HostKeys(command) => {
+            account::with_api(&home, async |api| admin::host_keys::run(api, &home, &command, form).await)
+                .await
+        }
         Command::Tokens(command) => {
             account::with_api(&home, async |api| admin::tokens::run(api, &command, form).await).await
         }

@@ -5,6 +5,7 @@ pub mod connectors;
 mod documents;
 pub mod explain;
 pub mod get;
+pub mod host_keys;
 pub mod sessions;
 pub mod tokens;
 pub mod users;

@@ -1,5 +1,6 @@
 //! Arguments of the commands that administer.
 
+use crate::reach::ResourceRef;
 use clap::{Args, Subcommand, ValueEnum};
 use postern_api::ObjectKind;
 use postern_ids::{DecisionId, SessionId};
@@ -116,6 +117,29 @@ pub enum ConnectorsCommand {
     },
     /// Make the next key that connectors believe: announced to them now, signing in two hours
     RotateKeys,
+}
+
+/// Subcommands of `host-keys`.
+#[derive(Debug, Subcommand)]
+pub enum HostKeysCommand {
+    /// List the keys of a resource, confirmed or not
+    Ls {
+        /// Resource name or id
+        resource: ResourceRef,
+    },
+    /// Ask the host for its keys, in sessions of yours; they count when they are confirmed
+    Probe {
+        /// Resource name or id
+        resource: ResourceRef,
+    },
+    /// Vouch for keys by their fingerprints, as `ssh-keygen -lf` shows them on the host; all others are forgotten
+    Confirm {
+        /// Resource name or id
+        resource: ResourceRef,
+        /// Fingerprints such as SHA256:Zx…
+        #[arg(required = true, value_name = "SHA256:…")]
+        fingerprints: Vec<String>,
+    },
 }
 
 /// Subcommands of `tokens`.

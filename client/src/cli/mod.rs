@@ -5,8 +5,8 @@ mod admin;
 
 pub use access::{Forward, KnownHosts, Login, Mapping, Proxy, Ssh, SshConfig, SshDestination};
 pub use admin::{
-    Apply, ConnectorsCommand, Explain, Get, Output, SessionsCommand, TokensCommand, TokensCreate,
-    UsersCommand,
+    Apply, ConnectorsCommand, Explain, Get, HostKeysCommand, Output, SessionsCommand, TokensCommand,
+    TokensCreate, UsersCommand,
 };
 
 use clap::{Parser, Subcommand};
@@ -76,6 +76,9 @@ pub enum Command {
     /// List and revoke connectors
     #[command(subcommand)]
     Connectors(ConnectorsCommand),
+    /// Learn and confirm the host keys of SSH resources, so that everybody's ssh checks them
+    #[command(subcommand)]
+    HostKeys(HostKeysCommand),
     /// Create, list and revoke tokens for connectors and programs
     #[command(subcommand)]
     Tokens(TokensCommand),

@@ -1,4 +1,4 @@
-//! An administrator vouches for the host keys of an SSH resource.
+//! The host keys of SSH resources: somebody's probe brings them, and an administrator vouches for them.
 
 use super::names;
 use crate::{WebState, body::Json as Body, caller::Caller, problem::Failure};
@@ -11,7 +11,7 @@ use postern_policy::{
     admin::AdminAction,
     model::{HostKey, HostKeyState, Resource, ResourceKind},
 };
-use postern_store::Expect;
+use postern_store::{Expect, Stored};
 
 /// Keys of one host: one of each type, and some on their way out.
 const KEYS_MAX: usize = 16;
@@ -19,6 +19,35 @@ const KEYS_MAX: usize = 16;
 /// The longest key line: RSA with 16,384 bits.
 const KEY_MAX_BYTES: usize = 4096;
 
+pub(super) async fn list(
+    State(state): State<WebState>,
+    caller: Caller,
+    Path(resource): Path<String>,
+) -> Result<Json<List<HostKeyView>>, Failure> {
+    caller.may(&state, AdminAction::View)?;
+    Ok(Json(shown(&ssh_resource(&state, &resource).await?.value)))
+}
+
+/// Adds keys that a probe saw. They count only when somebody confirms them; what is confirmed stays.
+pub(super) async fn learn(
+    State(state): State<WebState>,
+    caller: Caller,
+    Path(resource): Path<String>,
+    Body(seen): Body<HostKeysRequest>,
+) -> Result<Json<List<HostKeyView>>, Failure> {
+    caller.may(&state, AdminAction::ConfirmHostKey)?;
+    let stored = ssh_resource(&state, &resource).await?;
+    let mut keys: Vec<HostKey> =
+        stored.value.host_keys.iter().filter(|key| is_confirmed(key)).cloned().collect();
+    for key in seen.keys {
+        if !keys.iter().any(|known| known.key == key) {
+            keys.push(HostKey { key, state: HostKeyState::Learned });
+        }
+    }
+    put(&state, &caller, stored, keys).await
+}
+
+/// Vouches for exactly these keys.
 pub(super) async fn confirm(
     State(state): State<WebState>,
     caller: Caller,
@@ -26,25 +55,47 @@ pub(super) async fn confirm(
     Body(wanted): Body<HostKeysRequest>,
 ) -> Result<Json<List<HostKeyView>>, Failure> {
     caller.may(&state, AdminAction::ConfirmHostKey)?;
-    let stored = names::named::<Resource>(&state, &resource).await?;
-    if stored.value.kind != ResourceKind::Ssh {
-        return Err(Failure::invalid("only resources of type ssh have host keys"));
+    let stored = ssh_resource(&state, &resource).await?;
+    let keys = wanted.keys.into_iter().map(|key| HostKey { key, state: HostKeyState::Confirmed }).collect();
+    put(&state, &caller, stored, keys).await
+}
+
+async fn ssh_resource(state: &WebState, resource: &str) -> Result<Stored<Resource>, Failure> {
+    let stored = names::named::<Resource>(state, resource).await?;
+    if stored.value.kind == ResourceKind::Ssh {
+        Ok(stored)
+    } else {
+        Err(Failure::invalid("only resources of type ssh have host keys"))
     }
-    if wanted.keys.len() > KEYS_MAX {
+}
+
+async fn put(
+    state: &WebState,
+    caller: &Caller,
+    stored: Stored<Resource>,
+    host_keys: Vec<HostKey>,
+) -> Result<Json<List<HostKeyView>>, Failure> {
+    if host_keys.len() > KEYS_MAX {
         return Err(Failure::invalid(format!("a resource has at most {KEYS_MAX} host keys")));
     }
-    if let Some(bad) = wanted.keys.iter().find(|key| !is_key(key)) {
-        let shown: String = bad.chars().take(40).collect();
+    if let Some(bad) = host_keys.iter().find(|key| !is_key(&key.key)) {
+        let shown: String = bad.key.chars().take(40).collect();
         return Err(Failure::invalid(format!("{shown:?} is not a host key like `ssh-ed25519 AAAA…`")));
     }
-    let keys = wanted.keys.into_iter().map(|key| HostKey { key, state: HostKeyState::Confirmed }).collect();
-    let resource = Resource { host_keys: keys, ..stored.value };
+    let resource = Resource { host_keys, ..stored.value };
     let mut change = state.store().change(caller.actor(), state.now()).await?;
     change.put(&resource, Expect::At(stored.version)).await?;
     change.commit().await?;
-    let items =
-        resource.host_keys.into_iter().map(|key| HostKeyView { key: key.key, confirmed: true }).collect();
-    Ok(Json(List { items }))
+    Ok(Json(shown(&resource)))
+}
+
+fn shown(resource: &Resource) -> List<HostKeyView> {
+    let view = |key: &HostKey| HostKeyView { key: key.key.clone(), confirmed: is_confirmed(key) };
+    List { items: resource.host_keys.iter().map(view).collect() }
+}
+
+fn is_confirmed(key: &HostKey) -> bool {
+    key.state == HostKeyState::Confirmed
 }
 
 /// `type base64`, with nothing that a known-hosts file would read as more.

@@ -45,6 +45,8 @@ pub(crate) fn routes(state: &WebState) -> Router<WebState> {
         .route("/tokens/{id}", delete(tokens::revoke))
         .route("/service-accounts/{account}/tokens", post(tokens::issue))
         .route("/enrolment-tokens", post(enrolment::issue))
+        .route("/resources/{resource}/host-keys", get(host_keys::list))
+        .route("/resources/{resource}/host-keys/learn", post(host_keys::learn))
         .route("/resources/{resource}/host-keys/confirm", post(host_keys::confirm))
         .route("/enroll", post(enrolment::enroll))
         .route("/bootstrap", post(bootstrap::bootstrap))

@@ -30,7 +30,7 @@ pub(crate) fn keep(home: &Home, name: &str, keys: &[String]) -> Result<(), Failu
 }
 
 /// A key in the form `TYPE BASE64`: nothing that could end a line or begin a marker such as `@cert-authority`.
-fn is_key(text: &str) -> bool {
+pub(super) fn is_key(text: &str) -> bool {
     let mut words = text.split(' ');
     let (Some(kind), Some(key), None) = (words.next(), words.next(), words.next()) else { return false };
     let kind_ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'@');

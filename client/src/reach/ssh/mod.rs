@@ -3,8 +3,10 @@
 pub mod config;
 mod config_file;
 pub(super) mod host_keys;
+mod probe;
 
 pub use host_keys::print_known_hosts;
+pub use probe::probe;
 
 use crate::{
     cli::Ssh,
