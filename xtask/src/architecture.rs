@@ -19,6 +19,11 @@ const ROOMS: &[Room] = &[
         must_not_use: &["tokio", "rand", "hyper", "axum", "reqwest", "sqlx"],
     },
     Room {
+        name: "postern-canonical",
+        may_use: &[],
+        must_not_use: &["tokio", "rand", "hyper", "axum", "reqwest", "sqlx", "jiff"],
+    },
+    Room {
         name: "postern-token",
         may_use: &["postern-ids"],
         must_not_use: &["tokio", "hyper", "axum", "reqwest", "sqlx", "jiff"],
@@ -54,6 +59,7 @@ const ROOMS: &[Room] = &[
         may_use: &[
             "postern-ids",
             "postern-api",
+            "postern-canonical",
             "postern-token",
             "postern-policy",
             "postern-identity",
@@ -65,6 +71,7 @@ const ROOMS: &[Room] = &[
         name: "postern-gateway",
         may_use: &[
             "postern-ids",
+            "postern-canonical",
             "postern-token",
             "postern-api",
             "postern-tunnel-io",

@@ -1,0 +1,190 @@
+//! The head of a request: a request line and its fields, each with one reading or none.
+
+use super::{HEAD_MAX, TARGET_MAX, Version};
+use crate::Refused;
+
+/// Fields of one head; the HTTP library has the same limit.
+const FIELDS_MAX: usize = 100;
+const END: &[u8] = b"\r\n\r\n";
+
+/// How the body of a request is delimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    None,
+    Sized(u64),
+    Chunked,
+}
+
+/// What framing has to know of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) length: usize,
+    pub(super) body: Body,
+    pub(super) upgrades: bool,
+}
+
+impl Head {
+    /// The head at the front of `bytes`, of which `seen` were looked at before; `None` when its end has not come yet.
+    pub(super) fn read(bytes: &[u8], seen: usize) -> Result<Option<Self>, Refused> {
+        let within = bytes.get(..HEAD_MAX.min(bytes.len())).unwrap_or(bytes);
+        let from = seen.saturating_sub(END.len());
+        let fresh = within.get(from..).unwrap_or_default();
+        let Some(end) = fresh.windows(END.len()).position(|window| window == END) else {
+            return incomplete(bytes, from);
+        };
+        let end = from + end;
+        let length = end + END.len();
+        let head = bytes.get(..end).unwrap_or_default();
+        let mut lines = lines(head)?.into_iter();
+        let version = request_line(lines.next().unwrap_or_default())?;
+        let mut fields = Fields::default();
+        for (index, line) in lines.enumerate() {
+            if index >= FIELDS_MAX {
+                return Err(Refused::HeadTooLarge);
+            }
+            fields.take(line)?;
+        }
+        let (body, upgrades) = fields.judge(version)?;
+        Ok(Some(Self { length, body, upgrades }))
+    }
+}
+
+/// No end yet: what is there may be refused already, so that nobody waits for the rest of what can only be bad.
+fn incomplete(bytes: &[u8], from: usize) -> Result<Option<Head>, Refused> {
+    if bytes.len() >= HEAD_MAX {
+        return Err(Refused::HeadTooLarge);
+    }
+    let has_line = from > 0 || bytes.contains(&b'\n');
+    if !has_line && bytes.len() > TARGET_MAX + 64 {
+        return Err(Refused::TargetTooLong);
+    }
+    // A bare line end is wrong wherever it stands; a CR at the very end may become CRLF.
+    let known = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    has_only_crlf(known, from.min(known.len())).then_some(None).ok_or(Refused::Head)
+}
+
+/// Whether each line end from `from` on is CRLF, and the first line is not empty: that would be no request.
+fn has_only_crlf(bytes: &[u8], from: usize) -> bool {
+    let mut before = from.checked_sub(1).and_then(|index| bytes.get(index)).copied().unwrap_or(0);
+    let fresh = bytes.get(from..).unwrap_or_default();
+    for &byte in fresh {
+        if (byte == b'\n') != (before == b'\r') {
+            return false;
+        }
+        before = byte;
+    }
+    before != b'\r' && !bytes.starts_with(b"\r")
+}
+
+fn lines(head: &[u8]) -> Result<Vec<&[u8]>, Refused> {
+    if !has_only_crlf(head, 0) {
+        return Err(Refused::Head);
+    }
+    Ok(head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect())
+}
+
+fn request_line(line: &[u8]) -> Result<Version, Refused> {
+    let mut parts = line.split(|byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Refused::Head);
+    };
+    if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
+        return Err(Refused::Head);
+    }
+    if target.len() > TARGET_MAX {
+        return Err(Refused::TargetTooLong);
+    }
+    // A fragment never leaves a browser; the HTTP library would cut it off without a word.
+    if target.is_empty() || !target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
+        return Err(Refused::Target);
+    }
+    match version {
+        b"HTTP/1.1" => Ok(Version::Http11),
+        b"HTTP/1.0" => Ok(Version::Http10),
+        _ if version.starts_with(b"HTTP/") => Err(Refused::Version),
+        _ => Err(Refused::Head),
+    }
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The fields that framing depends on.
+#[derive(Debug, Default)]
+struct Fields<'a> {
+    length: Option<&'a [u8]>,
+    coding: Option<&'a [u8]>,
+    hosts: usize,
+    upgrade: bool,
+    connection_upgrade: bool,
+    twice: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, line: &'a [u8]) -> Result<(), Refused> {
+        let (name, value) = field(line)?;
+        if name.eq_ignore_ascii_case(b"content-length") {
+            self.twice |= self.length.replace(value).is_some();
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            self.twice |= self.coding.replace(value).is_some();
+        } else if name.eq_ignore_ascii_case(b"host") {
+            self.hosts += 1;
+        } else if name.eq_ignore_ascii_case(b"upgrade") {
+            self.upgrade = true;
+        } else if name.eq_ignore_ascii_case(b"connection") {
+            let mut options = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            self.connection_upgrade |= options.any(|option| option.eq_ignore_ascii_case(b"upgrade"));
+        }
+        Ok(())
+    }
+
+    fn judge(&self, version: Version) -> Result<(Body, bool), Refused> {
+        if self.hosts != 1 {
+            return Err(Refused::Host);
+        }
+        let body = match (self.length, self.coding) {
+            _ if self.twice => return Err(Refused::Framing),
+            (Some(_), Some(_)) => return Err(Refused::Framing),
+            (None, None) => Body::None,
+            (Some(length), None) => Body::Sized(decimal(length).ok_or(Refused::Framing)?),
+            (None, Some(coding)) => {
+                let is_chunked = version == Version::Http11 && coding.eq_ignore_ascii_case(b"chunked");
+                if !is_chunked {
+                    return Err(Refused::Framing);
+                }
+                Body::Chunked
+            }
+        };
+        let upgrades = self.upgrade && self.connection_upgrade;
+        // Where such a body ends and the other protocol begins would be anybody's guess.
+        if upgrades && !matches!(body, Body::None | Body::Sized(0)) {
+            return Err(Refused::Framing);
+        }
+        Ok((body, upgrades))
+    }
+}
+
+/// A name without space around it, and a value without control characters.
+fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refused> {
+    let colon = line.iter().position(|byte| *byte == b':').ok_or(Refused::Head)?;
+    let (name, rest) = line.split_at(colon);
+    let value = rest.get(1..).unwrap_or_default();
+    let is_name = !name.is_empty() && name.iter().all(|byte| is_token(*byte));
+    let is_value = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
+    if is_name && is_value { Ok((name, value.trim_ascii())) } else { Err(Refused::Head) }
+}
+
+/// Whether a line is one good field; for trailers.
+pub(super) fn is_field_line(line: &[u8]) -> bool {
+    field(line).is_ok()
+}
+
+/// Digits only: no sign, no list, no overflow.
+fn decimal(text: &[u8]) -> Option<u64> {
+    let is_number = !text.is_empty() && text.len() <= 18 && text.iter().all(u8::is_ascii_digit);
+    is_number.then(|| text.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
+}
