@@ -11,6 +11,7 @@ mod door;
 mod enrolment;
 mod hashing;
 pub mod lifetimes;
+pub mod oidc;
 mod password;
 mod pkce;
 mod throttle;

@@ -1,8 +1,12 @@
 //! What the tests need on the machine beside Rust, and how it gets there.
 
+use crate::workspace;
 use anyhow::{Context, Result};
 use postern_tests::tools;
-use std::process::{Command, Stdio};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 /// A tool from outside, and the Debian package that brings it.
 struct Need {
@@ -24,6 +28,8 @@ const FOR_THE_TESTS: &[Need] = &[
     Need { tool: "initdb", package: "postgresql" },
     Need { tool: "postgres", package: "postgresql" },
     Need { tool: "psql", package: "postgresql" },
+    Need { tool: "node", package: "nodejs" },
+    Need { tool: "npm", package: "npm" },
 ];
 
 /// For tests that say so and are left out where these are missing.
@@ -33,6 +39,9 @@ const FOR_SOME_TESTS: &[Need] = &[
     Need { tool: "nft", package: "nftables" },
     Need { tool: "faketime", package: "faketime" },
 ];
+
+/// Where the tests have programs for Node with packages of their own.
+const NODE_PROGRAMS: &[&str] = &["tests/idp"];
 
 /// Brings what the demo needs.
 pub(crate) fn ready_for_the_demo() -> Result<()> {
@@ -46,6 +55,24 @@ pub(crate) fn ready_for_the_tests() -> Result<()> {
     if let Err(error) = bring(FOR_SOME_TESTS) {
         eprintln!("{error:#}; the tests that need it are left out");
     }
+    NODE_PROGRAMS.iter().try_for_each(|program| bring_node_packages(&workspace::root().join(program)))
+}
+
+/// The packages of a program for Node, exactly as its lock file says; nothing that they bring is run.
+fn bring_node_packages(program: &Path) -> Result<()> {
+    let installed = program.join("node_modules/.package-lock.json");
+    let age = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    if age(&installed) > age(&program.join("package-lock.json")) {
+        return Ok(());
+    }
+    let status = Command::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(program)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .context("start npm")?;
+    anyhow::ensure!(status.success(), "npm ci in {} ended with {status}", program.display());
     Ok(())
 }
 

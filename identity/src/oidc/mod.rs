@@ -1,0 +1,24 @@
+//! Sign-in at a company's identity provider: OpenID Connect authorization code with PKCE, refresh, and both ways to sign out.
+//!
+//! The provider is a peer that is believed about people and about nothing else: what it serves is fetched within limits and
+//! from public addresses only, what it signs is checked with keys of its own, and a person is (issuer, subject), never an
+//! e-mail address.
+
+mod claims;
+mod egress;
+mod email;
+mod flow;
+mod keys;
+mod logout;
+mod metadata;
+mod provider;
+mod rejected;
+mod types;
+
+pub use claims::{ClaimRules, GroupSource, Person};
+pub use egress::{Egress, EgressError, EgressRules};
+pub use email::{Email, EmailRefused};
+pub use flow::{Begun, Callback, Pending, SignedIn, StepUp};
+pub use logout::LogoutToken;
+pub use provider::{Provider, ProviderConfig, ProviderError};
+pub use rejected::Rejected;

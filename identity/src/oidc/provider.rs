@@ -1,0 +1,259 @@
+//! One provider: its configuration, its description and its keys.
+
+use super::{
+    ClaimRules, Egress, EgressError, EgressRules, Rejected,
+    keys::{KeyCache, Plan},
+    logout::Replays,
+    metadata::{MetadataCache, MetadataError, algorithms},
+    types::{Metadata, RelyingParty, Token, Verifier},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use openidconnect::{
+    ClientId, ClientSecret, IssuerUrl, JsonWebKey, Nonce, RedirectUrl,
+    core::{CoreJsonWebKey, CoreJsonWebKeySet},
+};
+use postern_ids::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use url::Url;
+
+/// A provider's clock may be ahead of ours by this much (J8).
+pub(super) const SKEW: Duration = Duration::from_secs(30);
+
+/// How a provider is reached and read.
+#[derive(Debug, Clone)]
+pub struct ProviderConfig {
+    /// Its name here: what people choose, and what policies see as `idp`.
+    pub name: String,
+    /// Its issuer, as it writes it itself.
+    pub issuer: String,
+    /// What we are called there.
+    pub client_id: String,
+    /// Our secret there; none for a public client.
+    pub client_secret: Option<SecretString>,
+    /// Scopes beside `openid`.
+    pub scopes: Vec<String>,
+    /// Where it sends people back: an address of this provider alone (O4).
+    pub redirect_uri: Url,
+    /// How its claims are read.
+    pub claims: ClaimRules,
+    /// Where our calls may go.
+    pub egress: EgressRules,
+    /// Refuse a provider whose metadata does not promise PKCE with S256 (O3).
+    pub strict_pkce: bool,
+}
+
+/// Why a sign-in cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// The provider could not be reached, or answered with an error of its own.
+    #[error("the provider cannot be reached")]
+    Away(#[source] EgressError),
+    /// Its description cannot be used: a matter for an administrator.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The configuration cannot be used: a matter for an administrator.
+    #[error("the provider's configuration cannot be used: {0}")]
+    Config(&'static str),
+    /// What came back is not to be believed.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+}
+
+/// A provider with what is known of it.
+pub struct Provider {
+    pub(super) config: ProviderConfig,
+    pub(super) egress: Egress,
+    pub(super) replays: Replays,
+    metadata: MetadataCache,
+    keys: Mutex<KeyCache<CoreJsonWebKeySet>>,
+    fetching: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("issuer", &self.config.issuer).finish_non_exhaustive()
+    }
+}
+
+impl Provider {
+    /// A provider of which nothing is known yet; nothing is fetched before it is needed.
+    pub fn new(config: ProviderConfig) -> Result<Self, ProviderError> {
+        let egress = Egress::new(&config.egress).map_err(ProviderError::Away)?;
+        Ok(Self {
+            config,
+            egress,
+            replays: Replays::default(),
+            metadata: MetadataCache::default(),
+            keys: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &ProviderConfig {
+        &self.config
+    }
+
+    /// What the provider says of itself; for a check when it is configured.
+    pub async fn check(&self, at: Instant) -> Result<(), ProviderError> {
+        let metadata = self.metadata(at).await?;
+        if algorithms(&metadata).is_empty() {
+            return Err(ProviderError::Config("it signs with no algorithm that is taken here"));
+        }
+        self.client(&metadata).map(drop)
+    }
+
+    pub(super) async fn metadata(&self, at: Instant) -> Result<Arc<Metadata>, ProviderError> {
+        let metadata = self.metadata.get(&self.egress, &self.config.issuer, at).await?;
+        let methods = metadata.additional_metadata().code_challenge_methods_supported.as_deref();
+        let has_pkce = methods.is_some_and(|methods| methods.iter().any(|method| method == "S256"));
+        match (has_pkce, self.config.strict_pkce) {
+            (true, _) => {}
+            (false, true) => return Err(ProviderError::Config("it does not promise PKCE with S256")),
+            // Sent all the same: a provider that ignores it is no worse off.
+            (false, false) => {
+                tracing::debug!(provider = self.config.name, "the provider does not promise PKCE with S256");
+            }
+        }
+        Ok(metadata)
+    }
+
+    pub(super) fn client(&self, metadata: &Metadata) -> Result<RelyingParty, ProviderError> {
+        let (id, redirect) = (ClientId::new(self.config.client_id.clone()), self.config.redirect_uri.clone());
+        let client = RelyingParty::from_provider_metadata(metadata.clone(), id, self.secret());
+        Ok(client.set_redirect_uri(RedirectUrl::from_url(redirect)))
+    }
+
+    fn secret(&self) -> Option<ClientSecret> {
+        let secret = self.config.client_secret.as_ref()?;
+        Some(ClientSecret::new(secret.expose_secret().to_owned()))
+    }
+
+    fn cache(&self) -> MutexGuard<'_, KeyCache<CoreJsonWebKeySet>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The keys for a token of this key id. At most one fetch is under way; who waits for it takes what it brought.
+    pub(super) async fn keys_for(
+        &self,
+        metadata: &Metadata,
+        kid: Option<&str>,
+        at: Instant,
+    ) -> Result<CoreJsonWebKeySet, ProviderError> {
+        let is_known = |set: &CoreJsonWebKeySet| knows(set, kid);
+        if self.cache().plan(is_known, at) == Plan::Fetch {
+            let _one = self.fetching.lock().await;
+            if self.cache().plan(is_known, at) == Plan::Fetch {
+                self.fetch_keys(metadata, at).await;
+            }
+        }
+        let cache = self.cache();
+        match (cache.plan(is_known, at), cache.keys()) {
+            (Plan::Use, Some(keys)) => Ok(keys.clone()),
+            _ => Err(Rejected::Token.into()),
+        }
+    }
+
+    async fn fetch_keys(&self, metadata: &Metadata, at: Instant) {
+        self.cache().trying(at);
+        let fetched = self.egress.get(metadata.jwks_uri().url()).await;
+        let read = fetched.map_err(|error| error.to_string()).and_then(|body| {
+            serde_json::from_slice::<CoreJsonWebKeySet>(&body).map_err(|error| error.to_string())
+        });
+        match read {
+            Ok(keys) => self.cache().keep(keys, at),
+            Err(error) => {
+                tracing::error!(
+                    provider = self.config.name,
+                    error,
+                    "key.fetch_failed: the provider's keys could not be fetched"
+                );
+            }
+        }
+    }
+
+    /// The claims of an ID token that is the provider's, for us, of this time, and of this sign-in.
+    pub(super) async fn verified(
+        &self,
+        token: &Token,
+        nonce: Option<&str>,
+        now: Timestamp,
+        at: Instant,
+    ) -> Result<Map<String, Value>, ProviderError> {
+        let (metadata, raw) = (self.metadata(at).await?, token.to_string());
+        let kid = header_of(&raw).ok_or(Rejected::Token)?.kid;
+        let keys = self.keys_for(&metadata, kid.as_deref(), at).await?;
+        let verifier = self.verifier(&metadata, keys, now)?;
+        let check = |given: Option<&Nonce>| match (nonce, given) {
+            (Some(wanted), Some(given)) if given.secret() == wanted => Ok(()),
+            // A refresh has no nonce of its own, and may repeat the first (OpenID Connect Core 1.0 section 12.2).
+            (None, _) => Ok(()),
+            (Some(_), _) => Err("nonce".to_owned()),
+        };
+        let verified = token.claims(&verifier, check);
+        verified.map_err(|error| {
+            tracing::info!(provider = self.config.name, error = %error, "authn.rejected: an ID token was not believed");
+            let is_nonce = matches!(error, openidconnect::ClaimsVerificationError::InvalidNonce(_));
+            if is_nonce { Rejected::Nonce } else { Rejected::Token }
+        })?;
+        payload_of(&raw).ok_or_else(|| Rejected::Token.into())
+    }
+
+    fn verifier(
+        &self,
+        metadata: &Metadata,
+        keys: CoreJsonWebKeySet,
+        now: Timestamp,
+    ) -> Result<Verifier<'static>, ProviderError> {
+        let issuer = IssuerUrl::new(self.config.issuer.clone());
+        let issuer = issuer.map_err(|_| ProviderError::Config("the issuer is no URL"))?;
+        let time: DateTime<Utc> = DateTime::from_timestamp_micros(now.as_micros()).unwrap_or_default();
+        let latest = DateTime::from_timestamp_micros(now.plus(SKEW).as_micros()).unwrap_or_default();
+        let verifier =
+            Verifier::new_public_client(ClientId::new(self.config.client_id.clone()), issuer, keys)
+                .set_allowed_algs(algorithms(metadata))
+                .set_time_fn(move || time)
+                .set_issue_time_verifier_fn(move |issued| {
+                    if issued <= latest { Ok(()) } else { Err("issued in the future".to_owned()) }
+                });
+        Ok(verifier)
+    }
+}
+
+/// A token that names no key fits if there is only one.
+fn knows(set: &CoreJsonWebKeySet, kid: Option<&str>) -> bool {
+    let has = |key: &CoreJsonWebKey| key.key_id().map(|id| id.as_str()) == kid;
+    match kid {
+        Some(_) => set.keys().iter().any(has),
+        None => !set.keys().is_empty(),
+    }
+}
+
+/// What a JWS header says; looked at before its signature is checked, and believed for nothing but the choice of a key.
+#[derive(Debug, serde::Deserialize)]
+pub(super) struct Header {
+    pub(super) alg: String,
+    #[serde(default)]
+    pub(super) kid: Option<String>,
+    #[serde(default)]
+    pub(super) typ: Option<String>,
+    #[serde(default)]
+    pub(super) crit: Option<Value>,
+}
+
+pub(super) fn header_of(token: &str) -> Option<Header> {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
+    serde_json::from_slice(&header).ok()
+}
+
+pub(super) fn payload_of(token: &str) -> Option<Map<String, Value>> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&payload).ok()
+}
