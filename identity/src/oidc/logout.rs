@@ -2,19 +2,15 @@
 
 use super::{
     Provider, ProviderError, Rejected,
-    provider::{SKEW, header_of, payload_of},
+    jws::{SKEW, header_of, payload_of},
+    metadata::algorithms,
 };
-use crate::oidc::metadata::algorithms;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openidconnect::JsonWebKey;
 use postern_ids::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use url::Url;
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -22,10 +18,6 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const TOKEN_MAX: usize = 8 * 1024;
 /// How old a logout token may be.
 const AGE_MAX: Duration = Duration::from_secs(120);
-/// Token ids remembered: more logouts than this within [`AGE_MAX`] and the oldest could be replayed, which ends what has
-/// ended already.
-const REPLAYS_MAX: usize = 10_000;
-
 /// Whom a provider signed out: a session of its own, or all of a person's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogoutToken {
@@ -33,28 +25,6 @@ pub struct LogoutToken {
     pub subject: Option<String>,
     /// The provider's session.
     pub provider_session: Option<String>,
-}
-
-/// Ids of logout tokens that were used.
-#[derive(Debug, Default)]
-pub(super) struct Replays(Mutex<(HashSet<String>, VecDeque<String>)>);
-
-impl Replays {
-    /// Whether this id is used for the first time.
-    fn is_first(&self, jti: &str) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (ids, order) = &mut *seen;
-        if !ids.insert(jti.to_owned()) {
-            return false;
-        }
-        order.push_back(jti.to_owned());
-        if order.len() > REPLAYS_MAX
-            && let Some(oldest) = order.pop_front()
-        {
-            ids.remove(&oldest);
-        }
-        true
-    }
 }
 
 impl Provider {

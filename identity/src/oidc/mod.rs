@@ -8,11 +8,13 @@ mod claims;
 mod egress;
 mod email;
 mod flow;
+mod jws;
 mod keys;
 mod logout;
 mod metadata;
 mod provider;
 mod rejected;
+mod replays;
 mod types;
 
 pub use claims::{ClaimRules, GroupSource, Person};

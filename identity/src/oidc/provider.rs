@@ -2,12 +2,12 @@
 
 use super::{
     ClaimRules, Egress, EgressError, EgressRules, Rejected,
+    jws::{SKEW, header_of, payload_of},
     keys::{KeyCache, Plan},
-    logout::Replays,
     metadata::{MetadataCache, MetadataError, algorithms},
+    replays::Replays,
     types::{Metadata, RelyingParty, Token, Verifier},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use openidconnect::{
     ClientId, ClientSecret, IssuerUrl, JsonWebKey, Nonce, RedirectUrl,
@@ -22,9 +22,6 @@ use std::{
     time::{Duration, Instant},
 };
 use url::Url;
-
-/// A provider's clock may be ahead of ours by this much (J8).
-pub(super) const SKEW: Duration = Duration::from_secs(30);
 
 /// How a provider is reached and read.
 #[derive(Debug, Clone)]
@@ -234,26 +231,4 @@ fn knows(set: &CoreJsonWebKeySet, kid: Option<&str>) -> bool {
         Some(_) => set.keys().iter().any(has),
         None => !set.keys().is_empty(),
     }
-}
-
-/// What a JWS header says; looked at before its signature is checked, and believed for nothing but the choice of a key.
-#[derive(Debug, serde::Deserialize)]
-pub(super) struct Header {
-    pub(super) alg: String,
-    #[serde(default)]
-    pub(super) kid: Option<String>,
-    #[serde(default)]
-    pub(super) typ: Option<String>,
-    #[serde(default)]
-    pub(super) crit: Option<Value>,
-}
-
-pub(super) fn header_of(token: &str) -> Option<Header> {
-    let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
-    serde_json::from_slice(&header).ok()
-}
-
-pub(super) fn payload_of(token: &str) -> Option<Map<String, Value>> {
-    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    serde_json::from_slice(&payload).ok()
 }
