@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 use url::Url;
 
