@@ -59,6 +59,7 @@ fn requests_that_follow_each_other_are_told_apart() {
     let released = framing.release(all.as_bytes()).unwrap();
     assert_eq!(released, first.len() + second.len());
     assert_eq!(framing.refused(), Some(Refused::Head));
+    assert!(!framing.is_in_body(), "an answer can follow those to the good requests");
     assert_eq!(framing.release(&all.as_bytes()[released..]), Err(Refused::Head));
 }
 
@@ -216,6 +217,7 @@ fn h01_chunks_are_read_strictly() {
             }
         };
         assert_eq!(outcome, Some(Refused::Framing), "{body:?}");
+        assert!(framing.is_in_body(), "{body:?}: no answer could come in order");
     }
     let long = format!("5;{}", "x".repeat(20_000));
     assert!(judge(with(&long).as_bytes()).is_ok_and(|released| released < with(&long).len()));

@@ -43,8 +43,11 @@ enum State {
     Upgrading,
     /// The connection speaks another protocol.
     Upgraded,
-    /// Nothing more is admitted.
-    Refused(Refused),
+    /// Nothing more is admitted; whether it was a body that turned bad.
+    Refused {
+        refused: Refused,
+        in_body: bool,
+    },
 }
 
 impl Default for State {
@@ -64,11 +67,12 @@ impl Framing {
     pub fn release(&mut self, pending: &[u8]) -> Result<usize, Refused> {
         let mut released = 0;
         while let Some(rest) = pending.get(released..).filter(|rest| !rest.is_empty()) {
+            let in_body = self.is_in_body();
             let (step, next) = match self.step(rest) {
                 Ok(step) => step,
                 // What was admitted before belongs to requests that are good.
                 Err(refused) => {
-                    self.state = State::Refused(refused);
+                    self.state = State::Refused { refused, in_body };
                     return if released > 0 { Ok(released) } else { Err(refused) };
                 }
             };
@@ -84,8 +88,17 @@ impl Framing {
     /// Why nothing more will be admitted, if so.
     pub fn refused(&self) -> Option<Refused> {
         match self.state {
-            State::Refused(refused) => Some(refused),
+            State::Refused { refused, .. } => Some(refused),
             State::Head(_) | State::Sized(_) | State::Chunked(_) | State::Upgrading | State::Upgraded => None,
+        }
+    }
+
+    /// Whether a body is under way, or was when it turned bad: then no other request can follow in order.
+    pub fn is_in_body(&self) -> bool {
+        match self.state {
+            State::Sized(_) | State::Chunked(_) => true,
+            State::Refused { in_body, .. } => in_body,
+            State::Head(_) | State::Upgrading | State::Upgraded => false,
         }
     }
 
@@ -102,7 +115,8 @@ impl Framing {
     /// The upgrade was not taken. Bytes that came after its head cannot be told apart from a request that was meant for
     /// the other protocol, so `early` says whether there are any, and if there are the connection is over (H4).
     pub fn not_upgraded(&mut self, early: bool) {
-        self.state = if early { State::Refused(Refused::Framing) } else { State::default() };
+        let over = State::Refused { refused: Refused::Framing, in_body: false };
+        self.state = if early { over } else { State::default() };
     }
 
     fn step(&mut self, rest: &[u8]) -> Result<(usize, State), Refused> {
@@ -123,7 +137,7 @@ impl Framing {
             }
             State::Upgrading => Ok((0, State::Upgrading)),
             State::Upgraded => Ok((rest.len(), State::Upgraded)),
-            State::Refused(refused) => Err(refused),
+            State::Refused { refused, .. } => Err(refused),
         }
     }
 }
