@@ -1,6 +1,6 @@
 //! Declarative documents: what an administrator writes down, one `kind` each, referring to each other by name.
 
-use crate::{Labels, ObjectKind, Time};
+use crate::{Labels, ObjectKind, ProviderDocument, Time};
 use postern_ids::Name;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -15,6 +15,8 @@ pub enum Document {
     Resource(ResourceDocument),
     /// A set of principals.
     Group(GroupDocument),
+    /// An identity provider.
+    Provider(Box<ProviderDocument>),
     /// A person.
     User(UserDocument),
     /// A program.
@@ -38,6 +40,7 @@ impl Document {
             Self::Site(_) => ObjectKind::Site,
             Self::Resource(_) => ObjectKind::Resource,
             Self::Group(_) => ObjectKind::Group,
+            Self::Provider(_) => ObjectKind::Provider,
             Self::User(_) => ObjectKind::User,
             Self::ServiceAccount(_) => ObjectKind::ServiceAccount,
             Self::Grant(_) => ObjectKind::Grant,
@@ -54,6 +57,7 @@ impl Document {
             Self::Site(document) => &document.name,
             Self::Resource(document) => &document.name,
             Self::Group(document) => &document.name,
+            Self::Provider(document) => &document.name,
             Self::User(document) => &document.name,
             Self::ServiceAccount(document) => &document.name,
             Self::Grant(document) => &document.name,
@@ -118,7 +122,7 @@ pub struct GroupDocument {
     pub parents: Vec<Name>,
 }
 
-/// A person with a local account.
+/// A person: with a local account, or announced for a provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserDocument {
@@ -130,6 +134,10 @@ pub struct UserDocument {
     /// Their e-mail address, to show; it never identifies anybody.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub email: String,
+    /// The provider that vouches for them; none for a local account. Who is announced this way with an e-mail address is
+    /// bound to the first sign-in for which the provider says that it verified that address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Name>,
     /// The groups they belong to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Name>,

@@ -41,6 +41,8 @@ kinds! {
     Threshold = "threshold", "thresholds";
     /// A set of principals.
     Group = "group", "groups";
+    /// An identity provider.
+    Provider = "provider", "providers";
     /// A person.
     User = "user", "users";
     /// A program.

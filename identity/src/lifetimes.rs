@@ -15,6 +15,12 @@ pub const COMMAND_SIGN_IN: Duration = Duration::from_secs(12 * HOUR);
 /// A sign-in of a browser.
 pub const BROWSER_SIGN_IN: Duration = Duration::from_secs(12 * HOUR);
 
+/// A browser's sign-in that rests on a provider who can be asked again.
+pub const PROVIDED_SIGN_IN: Duration = Duration::from_secs(24 * HOUR);
+
+/// One that rests on a provider who cannot.
+pub const UNREFRESHED_SIGN_IN: Duration = Duration::from_secs(HOUR);
+
 /// An authorization code: the browser redirects at once.
 pub const AUTHORIZATION_CODE: Duration = Duration::from_secs(MINUTE);
 

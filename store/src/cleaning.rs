@@ -27,6 +27,7 @@ impl Store {
         execute!(&mut tx, "DELETE FROM device_codes WHERE expires_at <= $1", instant)?;
         execute!(&mut tx, "DELETE FROM bootstrap_tokens WHERE expires_at <= $1", instant)?;
         execute!(&mut tx, "DELETE FROM authorization_codes WHERE expires_at <= $1", spent)?;
+        execute!(&mut tx, "DELETE FROM sign_in_origins WHERE noted_at <= $1", spent)?;
         execute!(&mut tx, "DELETE FROM enrolment_tokens WHERE expires_at <= $1", spent)?;
         execute!(&mut tx, "DELETE FROM refresh_tokens WHERE expires_at <= $1", spent)?;
         execute!(

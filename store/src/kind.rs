@@ -35,6 +35,8 @@ kinds! {
     User = "user";
     /// A set of principals.
     Group = "group";
+    /// An identity provider.
+    Provider = "provider";
     /// A program's principal.
     ServiceAccount = "service_account";
     /// A bearer token of a service account.

@@ -23,13 +23,15 @@ mod snapshot;
 pub use change::{Actor, Change, Revision};
 pub use credentials::{
     AuthorizationCode, BootstrapError, CodeRedemption, ConnectorKey, DeviceAuthorization, DevicePoll,
-    DeviceState, EnrolError, EnrolmentToken, KeyKind, NewOwner, RefreshOutcome, RefreshToken, SecretHash,
-    ServiceToken, SignIn, SigningKey,
+    DeviceState, DueRefresh, EnrolError, EnrolmentToken, KeyKind, NewOwner, RefreshOutcome, RefreshToken,
+    SecretHash, ServiceToken, SignIn, SignedOut, SigningKey,
 };
 pub use error::{ChangeError, OpenError, StoreError};
 pub use feed::{ChangeFeed, Changed, Changes, Confirmed, News};
 pub use kind::Kind;
-pub use objects::{Expect, LocalAccount, Object, ServiceAccount, Stored, User, Version};
+pub use objects::{
+    Expect, LocalAccount, Object, Provider, ServiceAccount, Stored, User, Version, Vouched, WelcomeError,
+};
 pub use open::{Database, Store, StoreConfig};
 pub use records::{
     AuditEntry, AuditVerdict, DecisionEntry, DeniedAct, SessionEntry, SessionFilter, SuppressedActs,

@@ -16,6 +16,11 @@ pub(crate) struct Ambiguous;
 
 /// The cookie of this name and kind; nothing when there is none or it has not the shape of one of ours.
 pub(crate) fn read(headers: &HeaderMap, name: &str, kind: OpaqueKind) -> Result<Option<Opaque>, Ambiguous> {
+    Ok(read_text(headers, name)?.and_then(|value| Opaque::parse_as(kind, value)))
+}
+
+/// The cookie of this name, whatever its value.
+pub(crate) fn read_text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ambiguous> {
     let mut found = None;
     for line in headers.get_all(header::COOKIE) {
         let line = line.to_str().unwrap_or_default();
@@ -29,12 +34,17 @@ pub(crate) fn read(headers: &HeaderMap, name: &str, kind: OpaqueKind) -> Result<
             }
         }
     }
-    Ok(found.and_then(|value| Opaque::parse_as(kind, value)))
+    Ok(found)
 }
 
 /// The `Set-Cookie` value that sets a cookie.
 pub(crate) fn set(name: &str, value: &Opaque, lasts: Duration) -> HeaderValue {
     attributes(name, value.reveal(), lasts.as_secs())
+}
+
+/// The `Set-Cookie` value that sets a cookie to a text that is safe in a header.
+pub(crate) fn set_text(name: &str, value: &str, lasts: Duration) -> HeaderValue {
+    attributes(name, value, lasts.as_secs())
 }
 
 /// The `Set-Cookie` value that removes a cookie: the same attributes, or browsers keep a `__Host-` one.

@@ -18,11 +18,13 @@ mod origin;
 mod pages;
 mod problem;
 mod seams;
+mod sso;
 mod state;
 mod tokens;
 
 pub use keys::{KeyRing, KeyRingError, Keys, Successor};
 pub use seams::{ClientAddr, LiveSessions, Snapshots};
+pub use sso::ask_providers;
 pub use state::{Clock, WebConfig, WebState};
 
 /// Everything that is served on the gateway's own host, except the tunnel.
@@ -32,6 +34,7 @@ pub fn router(state: WebState) -> axum::Router {
     axum::Router::new()
         .merge(pages::routes())
         .merge(oauth::routes())
+        .merge(sso::routes())
         .nest("/api/v1", api::routes(&state))
         .fallback(pages::not_found)
         .layer(axum::middleware::from_fn(headers::protect))

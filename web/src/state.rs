@@ -1,6 +1,6 @@
 //! What every handler can reach.
 
-use crate::{KeyRing, LiveSessions, Snapshots, denials::Denials, limits::PerMinute};
+use crate::{KeyRing, LiveSessions, Snapshots, denials::Denials, limits::PerMinute, sso::Registry};
 use postern_identity::{Door, Throttle, ThrottleLimits};
 use postern_ids::Timestamp;
 use postern_store::Store;
@@ -80,6 +80,7 @@ struct Inner {
     wrong_codes: Throttle<String>,
     limits: Limits,
     denials: Denials,
+    providers: Registry,
 }
 
 impl WebState {
@@ -100,6 +101,7 @@ impl WebState {
             wrong_codes,
             limits,
             denials: Denials::default(),
+            providers: Registry::default(),
         }))
     }
 
@@ -138,6 +140,10 @@ impl WebState {
 
     pub(crate) fn wrong_codes(&self) -> &Throttle<String> {
         &self.0.wrong_codes
+    }
+
+    pub(crate) fn providers(&self) -> &Registry {
+        &self.0.providers
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -9,13 +9,23 @@ pub(super) fn read(text: &str, origin: &str, base: &Path) -> Result<Vec<Document
     let mut documents: Vec<Document> =
         serde_saphyr::from_multiple(text).map_err(|e| Failure::usage(format!("{origin}: {e}")))?;
     for document in &mut documents {
-        let name = document.name().clone();
-        if let Document::User(user) = document
-            && let Some(password) = &mut user.password
-        {
-            let value =
-                resolve(password, base).map_err(|e| Failure::usage(format!("{origin}: user {name}: {e}")))?;
-            *password = Secret::Value(value);
+        let of = format!("{} {}", document.kind(), document.name());
+        let secret = match document {
+            Document::User(user) => user.password.as_mut(),
+            Document::Provider(provider) => provider.client_secret.as_mut(),
+            Document::Site(_)
+            | Document::Resource(_)
+            | Document::Group(_)
+            | Document::ServiceAccount(_)
+            | Document::Grant(_)
+            | Document::Policy(_)
+            | Document::Window(_)
+            | Document::Threshold(_)
+            | Document::Absent(_) => None,
+        };
+        if let Some(secret) = secret {
+            let value = resolve(secret, base).map_err(|e| Failure::usage(format!("{origin}: {of}: {e}")))?;
+            *secret = Secret::Value(value);
         }
     }
     Ok(documents)

@@ -1,9 +1,12 @@
 //! The gateway's own calls to providers: over TLS, to public addresses, without redirects, bounded in time and size.
 
+use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 use std::{
     error::Error,
     fmt,
+    future::Future,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -120,6 +123,15 @@ impl Egress {
             }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Egress {
+    type Error = EgressError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, EgressError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
     }
 }
 

@@ -140,7 +140,7 @@ impl Provider {
             .exchange_code(code)
             .map_err(|_| ProviderError::Config("it has no token endpoint"))?
             .set_pkce_verifier(PkceCodeVerifier::new(pending.verifier.clone()));
-        let tokens = request.request_async(&|request| self.call(request)).await;
+        let tokens = request.request_async(&self.egress).await;
         let tokens = tokens.map_err(|error| self.refused(error, Rejected::Code))?;
         let token = tokens.id_token().ok_or(Rejected::NoToken)?;
         let claims = self.verified(token, Some(&pending.nonce), now, at).await?;
@@ -167,7 +167,7 @@ impl Provider {
         let request = client
             .exchange_refresh_token(&old)
             .map_err(|_| ProviderError::Config("it has no token endpoint"))?;
-        let tokens = request.request_async(&|request| self.call(request)).await;
+        let tokens = request.request_async(&self.egress).await;
         let tokens = tokens.map_err(|error| self.refused(error, Rejected::Ended))?;
         let claims = match tokens.id_token() {
             Some(token) => self.verified(token, None, now, at).await?,
@@ -255,10 +255,6 @@ impl Provider {
             return Err(ProviderError::Away(EgressError::Status(answer.status().as_u16())));
         }
         serde_json::from_slice(answer.body()).map(Some).map_err(|_| Rejected::Claims.into())
-    }
-
-    async fn call(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, EgressError> {
-        self.egress.send(request).await
     }
 
     /// What the token endpoint's refusal means; anything but a clear no is an outage, which ends nothing.

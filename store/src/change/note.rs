@@ -56,7 +56,7 @@ impl Parts {
             Kind::User | Kind::ServiceAccount | Kind::ServiceToken | Kind::SignIn | Kind::Session => {
                 self.revoked = true;
             }
-            Kind::EnrolmentToken | Kind::SigningKey => {}
+            Kind::EnrolmentToken | Kind::Provider | Kind::SigningKey => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sign-ins: the sessions of people behind tokens and admitted sessions.
 
-use super::SecretHash;
+use super::{SecretHash, provided};
 use crate::{
     Actor, ChangeError, Kind, Revision, Store, StoreError,
     change::Note,
@@ -97,6 +97,7 @@ pub(super) async fn begin(
         cookie.map(SecretHash::to_vec)
     )
     .map_err(|error| error.about(Kind::SignIn, &id))?;
+    provided::follow_origin(&mut change.tx, &id).await?;
     change.note(Note {
         after: Some(sign_in.client_id.as_str().into()),
         ..Note::new(Kind::SignIn, "begun", &id)

@@ -1,7 +1,7 @@
 //! How each kind of object lies in its table: the object as JSON in `body`, and beside it the columns that the database
 //! itself must watch over (unique names and keys, references).
 
-use super::{Object, ServiceAccount, User};
+use super::{Object, Provider, ServiceAccount, User};
 use crate::{
     Kind,
     db::{DbError, Tx, execute},
@@ -58,7 +58,7 @@ macro_rules! tables {
             const SELECT_BY_ID: &'static str = select!($table, "WHERE id = $1");
             const SELECT_BY_NAME: &'static str = select!($table, "WHERE name = $1");
             const DELETE: &'static str = concat!("DELETE FROM ", $table, " WHERE id = $1");
-            const RETIRES_IDS: bool = !matches!(Kind::$kind, Kind::Window | Kind::Threshold);
+            const RETIRES_IDS: bool = !matches!(Kind::$kind, Kind::Window | Kind::Threshold | Kind::Provider);
 
             async fn insert(&self, tx: &mut Tx, body: &str, now: Timestamp) -> Result<u64, DbError> {
                 execute!(
@@ -110,6 +110,8 @@ tables! {
         "issuer" = "5": |u: &User| u.issuer.clone(),
         "subject" = "6": |u: &User| u.subject.clone(),
         "disabled" = "7": |u: &User| u.disabled;
+    Provider = Provider in "providers", id name: Name,
+        "issuer" = "5": |p: &Provider| p.issuer.clone();
     Group = Group in "groups", id id: GroupId;
     ServiceAccount = ServiceAccount in "service_accounts", id id: ServiceAccountId,
         "disabled" = "5": |a: &ServiceAccount| a.disabled;

@@ -45,6 +45,7 @@ impl Change {
             | Kind::EnrolmentToken
             | Kind::Resource
             | Kind::ServiceToken
+            | Kind::Provider
             | Kind::Grant
             | Kind::Policy
             | Kind::Window

@@ -4,12 +4,16 @@ mod catalog;
 mod connectors;
 mod effects;
 mod groups;
+mod people;
+mod providers;
 mod service_accounts;
 mod settings;
 mod users;
 
 pub(crate) use catalog::Row;
 pub(crate) use groups::groups_of;
+pub use people::{Vouched, WelcomeError};
+pub use providers::Provider;
 pub use service_accounts::ServiceAccount;
 pub(crate) use settings::settings;
 pub use users::{LocalAccount, User};

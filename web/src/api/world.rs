@@ -2,16 +2,16 @@
 
 use crate::problem::Failure;
 use postern_api::{
-    Action, ConditionsSpec, Day, Document, GrantDocument, GroupDocument, ObjectKind, OutageSpec,
-    PolicyDocument, ResourceDocument, ResourceKind, SelectorSpec, ServiceAccountDocument, SiteDocument,
-    SubjectSpec, ThresholdDocument, UserDocument, WindowDocument,
+    Action, ClaimsFrom, ConditionsSpec, Day, Document, GrantDocument, GroupDocument, ObjectKind, OutageSpec,
+    PolicyDocument, ProviderDocument, ResourceDocument, ResourceKind, SelectorSpec, ServiceAccountDocument,
+    SiteDocument, SubjectSpec, ThresholdDocument, UserDocument, WindowDocument,
 };
 use postern_ids::{GroupId, Name};
 use postern_policy::model::{
     ActionKind, Grant, Group, Outage, PolicyText, PrincipalId, Resource, ResourceKind as Protocol, Selector,
     Settings, Site, Subject, Threshold, Weekday, Window,
 };
-use postern_store::{Object, ServiceAccount, Store, Stored, User};
+use postern_store::{Object, Provider, ServiceAccount, Store, Stored, User};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How often a reading is repeated because something changed meanwhile.
@@ -29,6 +29,7 @@ pub(super) struct World {
     pub(super) windows: Table<Window>,
     pub(super) thresholds: Table<Threshold>,
     pub(super) groups: Table<Group>,
+    pub(super) providers: Table<Provider>,
     pub(super) users: Table<User>,
     pub(super) accounts: Table<ServiceAccount>,
     pub(super) resources: Table<Resource>,
@@ -57,6 +58,7 @@ impl World {
             windows: table(store).await?,
             thresholds: table(store).await?,
             groups: table(store).await?,
+            providers: table(store).await?,
             users: table(store).await?,
             accounts: table(store).await?,
             resources: table(store).await?,
@@ -95,6 +97,7 @@ impl World {
                 let parents = names.all(&group.parents);
                 Document::Group(GroupDocument { name: group.name.clone(), parents })
             }),
+            ObjectKind::Provider => each(&self.providers, |provider| self::provider(provider, &names)),
             ObjectKind::User => each(&self.users, |user| self.user(user, &names)),
             ObjectKind::ServiceAccount => each(&self.accounts, |account| self.account(account, &names)),
             ObjectKind::Resource => each(&self.resources, |resource| self::resource(resource, &names)),
@@ -115,9 +118,16 @@ impl World {
             display_name: user.display_name.clone().unwrap_or_default(),
             email: user.email.clone().unwrap_or_default(),
             groups: names.all(&self.groups_of(PrincipalId::User(user.id))),
+            provider: self.provider_of(user),
             password: None,
             disabled: user.disabled,
         })
+    }
+
+    /// The provider that vouches for a person.
+    pub(super) fn provider_of(&self, user: &User) -> Option<Name> {
+        let found = self.providers.values().find(|stored| stored.value.issuer == user.issuer);
+        found.map(|stored| stored.value.name.clone())
     }
 
     fn account(&self, account: &ServiceAccount, names: &Names) -> Document {
@@ -209,6 +219,25 @@ fn resource(resource: &Resource, names: &Names) -> Document {
         target: resource.target.to_string(),
         labels: resource.labels.clone().into(),
     })
+}
+
+fn provider(provider: &Provider, names: &Names) -> Document {
+    let group = |(value, id): (&String, &GroupId)| Some((value.clone(), names.one(id)?));
+    Document::Provider(Box::new(ProviderDocument {
+        name: provider.name.clone(),
+        display_name: provider.display_name.clone(),
+        issuer: provider.issuer.clone(),
+        client_id: provider.client_id.clone(),
+        client_secret: None,
+        scopes: provider.scopes.clone(),
+        groups_claim: provider.groups_claim.clone(),
+        groups_from: if provider.groups_from_user_info { ClaimsFrom::Userinfo } else { ClaimsFrom::IdToken },
+        groups: provider.groups.iter().filter_map(group).collect(),
+        adopt: provider.adopts,
+        allow_private_address: provider.allow_private_address,
+        ca_pem: provider.ca_pem.clone(),
+        strict_pkce: provider.strict_pkce,
+    }))
 }
 
 fn grant(grant: &Grant, names: &Names) -> Document {

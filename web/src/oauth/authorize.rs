@@ -134,16 +134,18 @@ async fn issue(
     now: Timestamp,
 ) -> Result<Opaque, PageFailure> {
     let code = Opaque::from_entropy(OpaqueKind::AuthorizationCode, rand::random());
+    let sign_in = SignInId::mint(now, rand::random());
     let stored = AuthorizationCode {
         hash: SecretHash(code.hash()),
         client_id: CLIENT_ID.to_owned(),
         redirect_uri: asked.back.uri(),
         code_challenge: asked.challenge.as_str().to_owned(),
         user: signed_in.user.id,
-        sign_in: SignInId::mint(now, rand::random()),
+        sign_in,
         authenticated_at: signed_in.sign_in.authenticated_at,
         expires_at: now.plus(lifetimes::AUTHORIZATION_CODE),
     };
+    state.store().note_sign_in_origin(sign_in, signed_in.sign_in.id, now).await?;
     state.store().issue_authorization_code(&stored).await?;
     Ok(code)
 }

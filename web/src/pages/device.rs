@@ -76,6 +76,7 @@ async fn allow(
     let sign_in = SignInId::mint(now, rand::random());
     let authenticated_at = signed_in.sign_in.authenticated_at;
     let user = signed_in.user.id;
+    state.store().note_sign_in_origin(sign_in, signed_in.sign_in.id, now).await?;
     if !state.store().approve_device(code.as_str(), user, sign_in, authenticated_at, now).await? {
         return Ok(result("Too late", "The code has expired, or was answered already. Nothing was changed."));
     }

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use postern_identity::oidc::Rejected;
 use postern_store::{ChangeError, StoreError};
 use std::time::Duration;
 
@@ -24,6 +25,12 @@ pub(crate) enum PageFailure {
     CookieAmbiguous,
     /// The store cannot be reached.
     Unavailable,
+    /// A provider cannot be used at this moment; what to do about it.
+    Provider(&'static str),
+    /// What a provider's answer came to.
+    NotSignedIn(Rejected),
+    /// The provider vouches for the person, and nobody here knows them, or they are disabled.
+    NotWelcome,
     /// Too many attempts.
     Throttled(Duration),
     /// Our own fault.
@@ -63,6 +70,19 @@ impl PageFailure {
                 "The gateway cannot reach its store. Sessions that are open go on.",
                 "Try again in a moment.",
             ),
+            Self::Provider(next) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Your identity provider cannot be used right now",
+                "Sessions that are open go on.",
+                next,
+            ),
+            Self::NotSignedIn(rejected) => not_signed_in(*rejected),
+            Self::NotWelcome => (
+                StatusCode::FORBIDDEN,
+                "You are not known here",
+                "Your identity provider vouches for you, but this gateway has no place for you, or it was taken away.",
+                "Ask an administrator of this gateway to add you.",
+            ),
             Self::Throttled(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many attempts",
@@ -76,6 +96,44 @@ impl PageFailure {
                 "Tell an administrator, who finds the reason in the gateway's log.",
             ),
         }
+    }
+}
+
+fn not_signed_in(rejected: Rejected) -> (StatusCode, &'static str, &'static str, &'static str) {
+    let again = "Start again from the page or command that brought you here.";
+    match rejected {
+        Rejected::State | Rejected::Issuer => (
+            StatusCode::BAD_REQUEST,
+            "This sign-in was not begun here",
+            "The answer of the identity provider belongs to no sign-in of this browser, or came too late.",
+            again,
+        ),
+        Rejected::Denied => (
+            StatusCode::FORBIDDEN,
+            "You were not signed in",
+            "The identity provider did not sign you in.",
+            again,
+        ),
+        Rejected::Groups => (
+            StatusCode::FORBIDDEN,
+            "Your groups are not known",
+            "The identity provider did not say which groups you are in, so nothing can be decided.",
+            "Tell an administrator: the groups claim has to be configured at the provider.",
+        ),
+        Rejected::Nonce
+        | Rejected::Token
+        | Rejected::NoToken
+        | Rejected::Code
+        | Rejected::Ended
+        | Rejected::Subject
+        | Rejected::Claims
+        | Rejected::NotSteppedUp
+        | Rejected::LogoutToken => (
+            StatusCode::UNAUTHORIZED,
+            "You were not signed in",
+            "The answer of the identity provider cannot be believed.",
+            again,
+        ),
     }
 }
 
@@ -94,6 +152,9 @@ impl IntoResponse for PageFailure {
             | Self::Csrf
             | Self::CookieAmbiguous
             | Self::Unavailable
+            | Self::Provider(_)
+            | Self::NotSignedIn(_)
+            | Self::NotWelcome
             | Self::Internal => page.into_response(),
         }
     }

@@ -7,6 +7,7 @@ mod device;
 mod failure;
 mod form_guard;
 mod next;
+mod proof;
 mod render;
 mod sign_in;
 mod sign_out;
@@ -21,6 +22,7 @@ pub(crate) use browser::SignedIn;
 pub(crate) use failure::PageFailure;
 pub(crate) use form_guard::FormGuard;
 pub(crate) use next::Next;
+pub(crate) use proof::{Proof, come_in};
 pub(crate) use render::{Markup, Page, fill, see_other, text};
 
 /// The routes of the pages.

@@ -1,32 +1,23 @@
 //! The sign-in page of local accounts.
 
-use super::{FormGuard, Markup, Next, Page, PageFailure, SignedIn, fill, see_other, text};
-use crate::{
-    WebState,
-    body::Form,
-    client_addr::Client,
-    cookies,
-    problem::Failure,
-    tokens::{self, Proven},
-};
+use super::{FormGuard, Markup, Next, Page, PageFailure, Proof, SignedIn, come_in, fill, see_other, text};
+use crate::{WebState, body::Form, client_addr::Client, problem::Failure};
 use axum::{
     extract::{RawQuery, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use postern_identity::{Attempted, DoorRefused, HashRefused, Password, lifetimes};
-use postern_ids::{Name, SignInId, Timestamp};
-use postern_store::{Actor, LocalAccount, SecretHash};
-use postern_token::opaque::{Opaque, OpaqueKind};
+use postern_ids::Name;
+use postern_store::{LocalAccount, Object, Provider, User};
 use secrecy::ExposeSecret;
 use std::time::Duration;
 
 const FORM: &str = include_str!("templates/sign_in.html");
 const DONE: &str = include_str!("templates/signed_in.html");
+const CHOICES: &str = include_str!("templates/sign_in_choices.html");
+const CHOICE: &str = include_str!("templates/sign_in_choice.html");
 const ALERT: &str = include_str!("templates/alert.html");
-
-/// What this sign-in calls its OAuth client in records: the browser itself.
-const BROWSER: &str = "browser";
 
 pub(crate) async fn root() -> Response {
     see_other(Next::home().as_str())
@@ -43,7 +34,7 @@ pub(crate) async fn show(
     match SignedIn::of(&state, &headers, state.now()).await? {
         Some(_) if next != Next::home() => Ok(see_other(next.as_str())),
         Some(signed_in) => Ok(done(&signed_in, &headers)?.into_response()),
-        None => Ok(form(&headers, &next, "", None)?.into_response()),
+        None => Ok(form(&state, &headers, &next, "", None).await?.into_response()),
     }
 }
 
@@ -67,20 +58,29 @@ pub(crate) async fn submit(
         enabled: account.as_ref().is_some_and(|account| !account.user.disabled),
     };
     match (state.door().check(attempted, password, now).await, account) {
-        (Ok(()), Some(account)) => come_in(&state, &headers, &account, &next, now).await,
+        (Ok(()), Some(account)) => {
+            let proof = Proof {
+                idp: User::LOCAL.to_owned(),
+                at: now,
+                mfa_at: None,
+                lasts: lifetimes::BROWSER_SIGN_IN,
+            };
+            come_in(&state, &headers, account.user.id, &proof, &next, now).await.map(|(response, _)| response)
+        }
         (Err(DoorRefused::Wrong), _) | (Ok(()), None) => {
             tracing::info!(client.address = %address, "authn.rejected: a password was wrong");
-            let page = form(&headers, &next, &typed, Some("The user name or the password is wrong."))?;
+            let page = form(&state, &headers, &next, &typed, Some("The user name or the password is wrong."))
+                .await?;
             Ok(page.status(StatusCode::UNAUTHORIZED).into_response())
         }
         (Err(DoorRefused::Throttled(wait)), _) => {
             tracing::info!(client.address = %address, "limit.hit: too many sign-in attempts");
             let said = "Too many attempts. Wait a minute, then try again.";
-            Ok(later(form(&headers, &next, &typed, Some(said))?, wait.retry_after))
+            Ok(later(form(&state, &headers, &next, &typed, Some(said)).await?, wait.retry_after))
         }
         (Err(DoorRefused::Hash(HashRefused::Busy)), _) => {
             let said = "Too many people are signing in at this moment. Try again in a few seconds.";
-            Ok(later(form(&headers, &next, &typed, Some(said))?, Duration::from_secs(3)))
+            Ok(later(form(&state, &headers, &next, &typed, Some(said)).await?, Duration::from_secs(3)))
         }
         (Err(DoorRefused::Hash(HashRefused::Failed)), _) => Err(PageFailure::Internal),
     }
@@ -101,45 +101,43 @@ fn person(typed: &str, account: Option<&LocalAccount>) -> String {
     }
 }
 
-/// A new sign-in under a new cookie; whatever this browser was before ends.
-async fn come_in(
+async fn form(
     state: &WebState,
     headers: &HeaderMap,
-    account: &LocalAccount,
     next: &Next,
-    now: Timestamp,
-) -> Result<Response, PageFailure> {
-    if let Some(before) = SignedIn::of(state, headers, now).await? {
-        let actor = Actor::User { id: before.user.id, sign_in: Some(before.sign_in.id) };
-        state.store().end_sign_in(before.sign_in.id, "replaced", &actor, now).await?;
-    }
-    let cookie = Opaque::from_entropy(OpaqueKind::Cookie, rand::random());
-    let id = SignInId::mint(now, rand::random());
-    let proven = Proven { user: account.user.id, sign_in: id, authenticated_at: now };
-    let sign_in = tokens::sign_in(proven, BROWSER, now.plus(lifetimes::BROWSER_SIGN_IN));
-    state.store().begin_browser_sign_in(&sign_in, SecretHash(cookie.hash()), now).await?;
-    tracing::info!(sign_in.id = %id, user.id = %account.user.id, "signed in");
-    let mut response = see_other(next.as_str());
-    let jar = response.headers_mut();
-    jar.append(header::SET_COOKIE, cookies::set(cookies::SIGN_IN, &cookie, lifetimes::BROWSER_SIGN_IN));
-    jar.append(header::SET_COOKIE, FormGuard::fresh().set_cookie());
-    Ok(response)
-}
-
-fn form(headers: &HeaderMap, next: &Next, typed: &str, said: Option<&str>) -> Result<Page, PageFailure> {
+    typed: &str,
+    said: Option<&str>,
+) -> Result<Page, PageFailure> {
     let guard = FormGuard::of(headers)?;
+    let providers = state.store().all::<Provider>().await?;
+    let choices: Vec<Markup> = providers.iter().map(|stored| choice(&stored.value, next)).collect();
+    let choices = match choices.is_empty() {
+        true => Markup::default(),
+        false => fill(CHOICES, &[("choices", Markup::join(&choices))]),
+    };
     let alert = said.map_or(Markup::default(), |said| fill(ALERT, &[("said", text(said))]));
     let body = fill(
         FORM,
         &[
             ("purpose", text(next.purpose())),
             ("alert", alert),
+            ("choices", choices),
             ("csrf", guard.field()),
             ("next", text(next.as_str())),
             ("username", text(typed)),
         ],
     );
     Ok(Page::new("Sign in", body).header(header::SET_COOKIE, guard.set_cookie()))
+}
+
+/// The way to one provider.
+fn choice(provider: &Provider, next: &Next) -> Markup {
+    let query =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next.as_str()).finish();
+    let shown = Some(provider.display_name.as_str()).filter(|shown| !shown.is_empty());
+    let name = shown.unwrap_or(provider.name().as_str());
+    let href = format!("/oidc/{}/start?{query}", provider.name);
+    fill(CHOICE, &[("href", text(href)), ("name", text(name))])
 }
 
 fn done(signed_in: &SignedIn, headers: &HeaderMap) -> Result<Page, PageFailure> {

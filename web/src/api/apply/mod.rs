@@ -3,30 +3,25 @@
 mod diff;
 mod plan;
 mod resolve;
+mod secrets;
 mod sound;
 mod write;
 
-use super::{bootstrap::not_hashed, world::World};
+use super::world::World;
 use crate::{WebState, body::Json as Body, caller::Caller, problem::Failure};
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
 };
 use plan::Planned;
-use postern_api::{ApplyRequest, Document, Plan, ProblemCode, Secret};
-use postern_identity::Password;
-use postern_ids::Name;
+use postern_api::{ApplyRequest, Plan, ProblemCode};
 use postern_policy::admin::AdminAction;
-use postern_store::LocalAccount;
-use secrecy::ExposeSecret;
+use secrets::Secrets;
 use serde::Deserialize;
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 /// Documents in one request.
 const DOCUMENTS_MAX: usize = 5_000;
-
-/// Passwords in one request: each costs a tenth of a second of a core.
-const PASSWORDS_MAX: usize = 50;
 
 /// How often an apply starts again because somebody else's change came between.
 const ATTEMPTS: usize = 3;
@@ -57,9 +52,9 @@ pub(super) async fn apply(
     if request.documents.len() > DOCUMENTS_MAX {
         return Err(Failure::invalid(format!("a request has at most {DOCUMENTS_MAX} documents")));
     }
-    let passwords = hash_passwords(&state, &request.documents).await?;
+    let secrets = Secrets::read(&state, &request.documents).await?;
     for _ in 0..ATTEMPTS {
-        let planned = planned(&state, &request, &passwords).await?;
+        let planned = planned(&state, &request, &secrets).await?;
         if how.dry_run {
             return Ok(Json(planned.shown(false)));
         }
@@ -93,54 +88,12 @@ fn changed_meanwhile() -> Failure {
     )
 }
 
-async fn planned(
-    state: &WebState,
-    request: &ApplyRequest,
-    passwords: &HashMap<Name, String>,
-) -> Result<Planned, Failure> {
+async fn planned(state: &WebState, request: &ApplyRequest, secrets: &Secrets) -> Result<Planned, Failure> {
     let before = World::load(state.store()).await?;
     if request.expected_revision.is_some_and(|expected| expected != before.revision) {
         return Err(changed_meanwhile());
     }
-    let planned = plan::plan(before, &request.documents, passwords, state.now())?;
+    let planned = plan::plan(before, &request.documents, secrets.clone(), state.now())?;
     sound::check(planned.after.clone()).await?;
     Ok(planned)
-}
-
-/// The hashes of new passwords. One that is in force already is left out, so that applying a file twice changes nothing.
-async fn hash_passwords(state: &WebState, documents: &[Document]) -> Result<HashMap<Name, String>, Failure> {
-    let mut hashes = HashMap::new();
-    for document in documents {
-        let Document::User(user) = document else { continue };
-        let Some(secret) = &user.password else { continue };
-        let Secret::Value(text) = secret else {
-            return Err(Failure::invalid(format!(
-                "user {}: the command reads fromEnv and fromFile and sends the value",
-                user.name
-            )));
-        };
-        if hashes.len() >= PASSWORDS_MAX {
-            return Err(Failure::invalid(format!("a request sets at most {PASSWORDS_MAX} passwords")));
-        }
-        let account = state.store().local_account(&user.name).await?;
-        let presented = Password::presented(text.clone());
-        if is_in_force(state, account.as_ref(), presented).await? {
-            continue;
-        }
-        let password = Password::new(text.clone(), user.name.as_str())
-            .map_err(|why| Failure::invalid(format!("user {}: {why}", user.name)))?;
-        let hash = state.door().pool().hash(password).await.map_err(not_hashed)?;
-        hashes.insert(user.name.clone(), hash);
-    }
-    Ok(hashes)
-}
-
-async fn is_in_force(
-    state: &WebState,
-    account: Option<&LocalAccount>,
-    presented: Password,
-) -> Result<bool, Failure> {
-    let Some(account) = account else { return Ok(false) };
-    let hash = account.password_hash.expose_secret().to_owned();
-    state.door().pool().verify(presented, Some(hash)).await.map_err(not_hashed)
 }

@@ -4,6 +4,7 @@ use super::{
     super::world::{Table, World},
     diff,
     resolve::{self, Mistake},
+    secrets::Secrets,
 };
 use crate::problem::Failure;
 use postern_api::{Change, ChangeKind, Document, FieldDiff, ObjectKind, Plan};
@@ -20,7 +21,7 @@ use std::collections::{BTreeSet, HashMap};
 pub(super) struct Planned {
     pub(super) before: World,
     pub(super) after: World,
-    pub(super) passwords: HashMap<Name, String>,
+    pub(super) secrets: Secrets,
     /// In the order in which they are made.
     pub(super) changes: Vec<Change>,
     pub(super) unchanged: u32,
@@ -42,7 +43,7 @@ impl Planned {
 pub(super) fn plan(
     before: World,
     documents: &[Document],
-    passwords: &HashMap<Name, String>,
+    secrets: Secrets,
     now: Timestamp,
 ) -> Result<Planned, Failure> {
     let mut mistakes = twice(documents);
@@ -65,9 +66,9 @@ pub(super) fn plan(
             Failure::invalid("the documents have mistakes, so nothing was changed").with_errors(mistakes)
         );
     }
-    let changes = changes(&before, &after, documents, passwords);
+    let changes = changes(&before, &after, documents, &secrets);
     let unchanged = u32::try_from(documents.len().saturating_sub(changes.len())).unwrap_or(u32::MAX);
-    Ok(Planned { before, after, passwords: passwords.clone(), changes, unchanged })
+    Ok(Planned { before, after, secrets, changes, unchanged })
 }
 
 fn twice(documents: &[Document]) -> Vec<Mistake> {
@@ -104,6 +105,10 @@ fn place(world: &mut World, document: &Document, now: Timestamp) -> Result<(), M
             let id = GroupId::mint(now, rand::random());
             let value = Group { id, name: group.name.clone(), parents };
             put(&mut world.groups, value, |before, new| Group { id: before.id, ..new });
+        }
+        Document::Provider(provider) => {
+            let value = resolve::provider(world, provider)?;
+            put(&mut world.providers, value, |_, new| new);
         }
         Document::User(_) => place_user(world, document, now)?,
         Document::ServiceAccount(_) => place_account(world, document, now)?,
@@ -152,13 +157,13 @@ fn place(world: &mut World, document: &Document, now: Timestamp) -> Result<(), M
 
 fn place_user(world: &mut World, document: &Document, now: Timestamp) -> Result<(), Mistake> {
     let Document::User(document) = document else { return Ok(()) };
-    let groups = resolve::groups(world, &document.groups)?;
-    let new = User::local(UserId::mint(now, rand::random()), document.name.clone());
-    let before = world.users.get(&document.name).map_or(new, |stored| stored.value.clone());
+    let before = world.users.get(&document.name).map(|stored| stored.value.clone());
+    let groups = resolve::groups_of_user(world, document, before.as_ref())?;
+    let before = resolve::identity(world, document, before, UserId::mint(now, rand::random()))?;
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let value = User {
         display_name: text(&document.display_name),
-        email: text(&document.email),
+        email: text(&document.email).or_else(|| before.email.clone().filter(|_| document.provider.is_some())),
         disabled: document.disabled,
         ..before
     };
@@ -204,6 +209,7 @@ fn remove(world: &mut World, kind: ObjectKind, name: &Name) {
         ObjectKind::Window => drop(world.windows.remove(name)),
         ObjectKind::Threshold => drop(world.thresholds.remove(name)),
         ObjectKind::Group => drop(world.groups.remove(name)),
+        ObjectKind::Provider => drop(world.providers.remove(name)),
         ObjectKind::User => drop(world.users.remove(name)),
         ObjectKind::ServiceAccount => drop(world.accounts.remove(name)),
         ObjectKind::Resource => drop(world.resources.remove(name)),
@@ -212,12 +218,7 @@ fn remove(world: &mut World, kind: ObjectKind, name: &Name) {
     }
 }
 
-fn changes(
-    before: &World,
-    after: &World,
-    documents: &[Document],
-    passwords: &HashMap<Name, String>,
-) -> Vec<Change> {
+fn changes(before: &World, after: &World, documents: &[Document], secrets: &Secrets) -> Vec<Change> {
     let mut tables = HashMap::new();
     let mut changes = Vec::new();
     for document in in_order(documents) {
@@ -225,9 +226,9 @@ fn changes(
         let (old, new) = tables.entry(kind).or_insert_with(|| (by_name(before, kind), by_name(after, kind)));
         let (old, new) = (old.get(name), new.get(name));
         let mut fields = diff::fields(old, new);
-        if kind == ObjectKind::User && passwords.contains_key(name) {
+        if let Some(field) = secrets.changed(kind, name) {
             let after = "(changed)".into();
-            fields.push(FieldDiff { field: "password".to_owned(), before: serde_json::Value::Null, after });
+            fields.push(FieldDiff { field: field.to_owned(), before: serde_json::Value::Null, after });
         }
         let change = match (old, new) {
             (None, None) => continue,

@@ -2,19 +2,20 @@
 
 use super::super::world::{Table, World};
 use postern_api::{
-    Action, ConditionsSpec, Day, GrantDocument, OutageSpec, ResourceDocument, ResourceKind, SelectorSpec,
-    SubjectSpec, WindowDocument,
+    Action, ClaimsFrom, ConditionsSpec, Day, GrantDocument, OutageSpec, ProviderDocument, ResourceDocument,
+    ResourceKind, SelectorSpec, SubjectSpec, UserDocument, WindowDocument,
 };
+use postern_identity::oidc::Email;
 use postern_ids::{GroupId, Name, ResourceId, ServiceAccountId, SiteId, UserId};
 use postern_policy::{
     exchange_entities,
     model::{
-        ActionKind, Conditions, Grant, Outage, Resource, ResourceKind as Protocol, Selector, Subject,
-        Weekday, Window,
+        ActionKind, Conditions, Grant, Outage, PrincipalId, Resource, ResourceKind as Protocol, Selector,
+        Subject, Weekday, Window,
     },
 };
-use postern_store::{Object, Stored};
-use std::collections::BTreeSet;
+use postern_store::{Object, Provider, Stored, User};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A mistake in a document, in a sentence.
 pub(super) type Mistake = String;
@@ -45,6 +46,91 @@ pub(super) fn resource(
         target: document.target.parse().map_err(|why| format!("target: {why}"))?,
         labels: document.labels.clone().into_inner(),
         ..before
+    })
+}
+
+/// A provider as its document says.
+pub(super) fn provider(world: &World, document: &ProviderDocument) -> Result<Provider, Mistake> {
+    let issuer: url::Url =
+        document.issuer.parse().map_err(|_| format!("issuer: {:?} is no address", document.issuer))?;
+    if issuer.scheme() != "https" || issuer.query().is_some() || issuer.fragment().is_some() {
+        return Err("issuer: it has to be an https address without a query".to_owned());
+    }
+    let mut groups = BTreeMap::new();
+    for (value, name) in &document.groups {
+        let group = named(&world.groups, name)?.value.id;
+        if let Some(other) = decides(world, group).filter(|other| *other != &document.name) {
+            return Err(format!("groups: who is in {name} is decided by provider {other} already"));
+        }
+        groups.insert(value.clone(), group);
+    }
+    if !groups.is_empty() && document.groups_claim.is_none() {
+        return Err("groups: name the claim they stand in with groups_claim".to_owned());
+    }
+    Ok(Provider {
+        name: document.name.clone(),
+        display_name: document.display_name.clone(),
+        issuer: document.issuer.clone(),
+        client_id: document.client_id.clone(),
+        scopes: document.scopes.clone(),
+        groups_claim: document.groups_claim.clone(),
+        groups_from_user_info: document.groups_from == ClaimsFrom::Userinfo,
+        groups,
+        adopts: document.adopt,
+        allow_private_address: document.allow_private_address,
+        ca_pem: document.ca_pem.clone(),
+        strict_pkce: document.strict_pkce,
+    })
+}
+
+/// The provider that decides who is in a group.
+fn decides(world: &World, group: GroupId) -> Option<&Name> {
+    let mut providers = world.providers.values();
+    let found = providers.find(|stored| stored.value.groups.values().any(|theirs| *theirs == group));
+    found.map(|stored| &stored.value.name)
+}
+
+/// The groups of a person: those of the document, and those that their provider decides about.
+pub(super) fn groups_of_user(
+    world: &World,
+    document: &UserDocument,
+    before: Option<&User>,
+) -> Result<BTreeSet<GroupId>, Mistake> {
+    let mut groups = BTreeSet::new();
+    let held = before.map(|user| world.groups_of(PrincipalId::User(user.id))).unwrap_or_default();
+    for name in &document.groups {
+        let group = named(&world.groups, name)?.value.id;
+        match decides(world, group) {
+            // What was exported can be applied again.
+            Some(provider) if !held.contains(&group) => {
+                return Err(format!("groups: who is in {name} is decided by provider {provider}"));
+            }
+            Some(_) | None => groups.insert(group),
+        };
+    }
+    groups.extend(held.into_iter().filter(|group| decides(world, *group).is_some()));
+    Ok(groups)
+}
+
+/// Who a person is: what they were before, a local account, or somebody who is announced for a provider.
+pub(super) fn identity(
+    world: &World,
+    document: &UserDocument,
+    before: Option<User>,
+    id: UserId,
+) -> Result<User, Mistake> {
+    let provider = document.provider.as_ref().map(|name| named(&world.providers, name)).transpose()?;
+    if let Some(user) = before {
+        let same = provider.map_or(User::LOCAL, |stored| stored.value.issuer.as_str()) == user.issuer;
+        return if same { Ok(user) } else { Err("provider: a person's identity cannot be moved".to_owned()) };
+    }
+    let Some(provider) = provider else { return Ok(User::local(id, document.name.clone())) };
+    let email = Email::parse(&document.email)
+        .map_err(|_| "email: a person who is announced for a provider needs an e-mail address".to_owned())?;
+    Ok(User {
+        issuer: provider.value.issuer.clone(),
+        subject: User::awaited(email.as_str()),
+        ..User::local(id, document.name.clone())
     })
 }
 

@@ -9,7 +9,6 @@ use postern_api::{Change as Planning, ChangeKind, ObjectKind, Plan};
 use postern_ids::Name;
 use postern_policy::{admin::AdminPermit, model::PrincipalId};
 use postern_store::{Change, ChangeError, Expect, Object, ServiceAccount, User};
-use std::collections::HashMap;
 
 /// Makes the planned changes. Nothing when another change came between the plan and this transaction.
 pub(super) async fn write(
@@ -45,6 +44,7 @@ async fn one(change: &mut Change, planned: &Planned, planning: &Planning) -> Res
         ObjectKind::Grant => object(change, &before.grants, &after.grants, name).await,
         ObjectKind::Policy => object(change, &before.policies, &after.policies, name).await,
         ObjectKind::ServiceAccount => account(change, planned, planning).await,
+        ObjectKind::Provider => provider(change, planned, planning).await,
         ObjectKind::User => user(change, planned, planning).await,
     }
 }
@@ -82,7 +82,7 @@ async fn user(change: &mut Change, planned: &Planned, planning: &Planning) -> Re
     let id = new.value.id;
     change.put(&User { disabled: was_disabled, ..new.value.clone() }, expect).await?;
     memberships(change, &planned.before, &planned.after, PrincipalId::User(id)).await?;
-    if let Some(hash) = password(&planned.passwords, name, planning) {
+    if let Some(hash) = planned.secrets.passwords.get(name) {
         change.set_password_hash(id, Some(hash)).await?;
     }
     match (was_disabled, new.value.disabled) {
@@ -92,9 +92,15 @@ async fn user(change: &mut Change, planned: &Planned, planning: &Planning) -> Re
     }
 }
 
-fn password<'a>(passwords: &'a HashMap<Name, String>, name: &Name, planning: &Planning) -> Option<&'a str> {
-    let stays = planning.change != ChangeKind::Delete;
-    passwords.get(name).filter(|_| stays).map(String::as_str)
+async fn provider(change: &mut Change, planned: &Planned, planning: &Planning) -> Result<(), ChangeError> {
+    let name = &planning.name;
+    object(change, &planned.before.providers, &planned.after.providers, name).await?;
+    match planned.secrets.provider_secrets.get(name) {
+        Some(secret) if planning.change != ChangeKind::Delete => {
+            change.set_provider_secret(name, Some(secret)).await
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 async fn memberships(

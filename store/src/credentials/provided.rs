@@ -1,0 +1,199 @@
+//! Sign-ins that rest on the word of an identity provider: which session of its own, what keeps them alive, and how they
+//! end when it takes its word back.
+
+use crate::{
+    Actor, ChangeError, Kind, Store, StoreError,
+    change::Note,
+    db::{Tx, execute, fetch_all, fetch_optional},
+    seal::Place,
+};
+use postern_ids::{Name, SignInId, Timestamp, UserId};
+use secrecy::{ExposeSecret, SecretString};
+
+const TABLE: &str = "sign_ins";
+const COLUMN: &str = "provider_refresh_sealed";
+
+/// Whom a provider signed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedOut<'a> {
+    /// One session of its own.
+    Session(&'a str),
+    /// Everything of one person, by its name for them.
+    Person(&'a str),
+}
+
+/// A sign-in about which its provider should be asked again.
+#[derive(Debug, Clone)]
+pub struct DueRefresh {
+    /// Which sign-in.
+    pub sign_in: SignInId,
+    /// Whose.
+    pub user: UserId,
+    /// The provider's name for the person.
+    pub subject: String,
+    /// Gets the provider's next word.
+    pub refresh_token: SecretString,
+}
+
+/// A command's sign-in takes over the provider's word from the browser's sign-in in which it was let in.
+pub(super) async fn follow_origin(tx: &mut Tx, sign_in: &str) -> Result<(), ChangeError> {
+    execute!(
+        tx,
+        "UPDATE sign_ins SET
+            origin_id = (SELECT o.origin_id FROM sign_in_origins o WHERE o.sign_in_id = $1),
+            idp = (SELECT s.idp FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1),
+            mfa_at = (SELECT s.mfa_at FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1),
+            provider_session = (SELECT s.provider_session FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1)
+         WHERE id = $1 AND EXISTS (SELECT 1 FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1)",
+        sign_in
+    )?;
+    Ok(())
+}
+
+impl Store {
+    /// Notes that `sign_in`, which does not exist yet, will rest on what `origin` rests on.
+    pub async fn note_sign_in_origin(
+        &self,
+        sign_in: SignInId,
+        origin: SignInId,
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
+        let mut tx = self.inner.pools.write().await?;
+        execute!(
+            &mut tx,
+            "INSERT INTO sign_in_origins (sign_in_id, origin_id, noted_at) VALUES ($1, $2, $3)",
+            sign_in.to_string(),
+            origin.to_string(),
+            now.as_micros()
+        )
+        .map_err(|error| error.about(Kind::SignIn, &sign_in))?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Keeps what a provider said beside a sign-in: its own session, and what gets its next word.
+    pub async fn keep_provider_word(
+        &self,
+        sign_in: SignInId,
+        session: Option<&str>,
+        refresh_token: Option<&SecretString>,
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
+        let id = sign_in.to_string();
+        let place = Place { table: TABLE, id: &id, column: COLUMN };
+        let sealed =
+            refresh_token.map(|token| self.inner.sealer.seal(place, token.expose_secret().as_bytes()));
+        let mut tx = self.inner.pools.write().await?;
+        execute!(
+            &mut tx,
+            "UPDATE sign_ins SET provider_session = COALESCE($2, provider_session), provider_refresh_sealed = $3,
+                provider_asked_at = $4 WHERE id = $1",
+            &id,
+            session,
+            sealed,
+            now.as_micros()
+        )?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Takes the live sign-ins of a provider about which it was last asked before `asked_before`, at most `max` of them,
+    /// and notes that they are being asked about: of several gateways one gets each.
+    pub async fn take_due_refreshes(
+        &self,
+        provider: &Name,
+        asked_before: Timestamp,
+        max: u32,
+        now: Timestamp,
+    ) -> Result<Vec<DueRefresh>, ChangeError> {
+        let mut tx = self.inner.pools.write().await?;
+        let rows: Vec<(String, String, Vec<u8>)> = fetch_all!(
+            &mut tx,
+            (String, String, Vec<u8>),
+            "UPDATE sign_ins SET provider_asked_at = $4 WHERE id IN (
+                SELECT id FROM sign_ins WHERE idp = $1 AND ended_at IS NULL AND expires_at > $4
+                    AND provider_refresh_sealed IS NOT NULL AND provider_asked_at < $2
+                ORDER BY provider_asked_at LIMIT $3)
+             RETURNING id, user_id, provider_refresh_sealed",
+            provider.as_str(),
+            asked_before.as_micros(),
+            i64::from(max),
+            now.as_micros()
+        )?;
+        let mut due = Vec::new();
+        for (id, user, sealed) in rows {
+            let opened = self.inner.sealer.open(Place { table: TABLE, id: &id, column: COLUMN }, &sealed);
+            let token = opened.map_err(StoreError::from)?;
+            let token = std::str::from_utf8(&token).map_err(|_| StoreError::corrupt(COLUMN, &id))?;
+            let subject: Option<(String,)> =
+                fetch_optional!(&mut tx, (String,), "SELECT subject FROM users WHERE id = $1", &user)?;
+            let Some((subject,)) = subject else { continue };
+            due.push(DueRefresh {
+                sign_in: id.parse().map_err(|_| StoreError::corrupt("sign_ins.id", &id))?,
+                user: user.parse().map_err(|_| StoreError::corrupt("sign_ins.user_id", &user))?,
+                subject,
+                refresh_token: SecretString::from(token),
+            });
+        }
+        tx.commit().await?;
+        Ok(due)
+    }
+
+    /// Ends the sign-ins of commands that were let in from this one.
+    pub async fn end_sign_ins_resting_on(
+        &self,
+        origin: SignInId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
+        let mut change = self.change(Actor::system("provider"), now).await?;
+        let ended: Vec<(String,)> = fetch_all!(
+            &mut change.tx,
+            (String,),
+            "UPDATE sign_ins SET ended_at = $2, end_reason = $3 WHERE origin_id = $1 AND ended_at IS NULL RETURNING id",
+            origin.to_string(),
+            now.as_micros(),
+            reason
+        )?;
+        for (id,) in &ended {
+            change.touch(Kind::SignIn, id);
+            change.note(Note { after: Some(reason.into()), ..Note::new(Kind::SignIn, "ended", id) });
+        }
+        change.commit().await.map(drop)
+    }
+
+    /// Ends the sign-ins that a provider signed out, and moves the revision, so that their sessions are cut. Gives how
+    /// many there were.
+    pub async fn end_sign_ins_of_provider(
+        &self,
+        provider: &Name,
+        whom: &SignedOut<'_>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<usize, ChangeError> {
+        let mut change = self.change(Actor::system("provider"), now).await?;
+        let (by_session, key) = match *whom {
+            SignedOut::Session(session) => (true, session),
+            SignedOut::Person(subject) => (false, subject),
+        };
+        let ended: Vec<(String,)> = fetch_all!(
+            &mut change.tx,
+            (String,),
+            "UPDATE sign_ins SET ended_at = $3, end_reason = $4
+             WHERE idp = $1 AND ended_at IS NULL AND (
+                ($5 AND provider_session = $2)
+                OR (NOT $5 AND user_id IN (
+                    SELECT u.id FROM users u JOIN providers p ON p.issuer = u.issuer WHERE p.id = $1 AND u.subject = $2)))
+             RETURNING id",
+            provider.as_str(),
+            key,
+            now.as_micros(),
+            reason,
+            by_session
+        )?;
+        for (id,) in &ended {
+            change.touch(Kind::SignIn, id);
+            change.note(Note { after: Some(reason.into()), ..Note::new(Kind::SignIn, "ended", id) });
+        }
+        change.commit().await?;
+        Ok(ended.len())
+    }
+}

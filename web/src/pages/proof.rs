@@ -1,0 +1,62 @@
+//! From a proof of who somebody is to a sign-in of this browser.
+
+use super::{FormGuard, Next, PageFailure, SignedIn, see_other};
+use crate::{WebState, cookies};
+use axum::{
+    http::{HeaderMap, header},
+    response::Response,
+};
+use postern_ids::{SignInId, Timestamp, UserId};
+use postern_store::{Actor, SecretHash, SignIn};
+use postern_token::opaque::{Opaque, OpaqueKind};
+use std::time::Duration;
+
+/// What this sign-in calls its OAuth client in records: the browser itself.
+const BROWSER: &str = "browser";
+
+/// How a person proved who they are.
+#[derive(Debug, Clone)]
+pub(crate) struct Proof {
+    /// Who vouches: `local`, or a provider's name.
+    pub(crate) idp: String,
+    /// When it was proven.
+    pub(crate) at: Timestamp,
+    /// When a second factor was checked.
+    pub(crate) mfa_at: Option<Timestamp>,
+    /// How long the sign-in may last.
+    pub(crate) lasts: Duration,
+}
+
+/// A new sign-in under a new cookie; whatever this browser was before ends (C1).
+pub(crate) async fn come_in(
+    state: &WebState,
+    headers: &HeaderMap,
+    user: UserId,
+    proof: &Proof,
+    next: &Next,
+    now: Timestamp,
+) -> Result<(Response, SignInId), PageFailure> {
+    if let Some(before) = SignedIn::of(state, headers, now).await? {
+        let actor = Actor::User { id: before.user.id, sign_in: Some(before.sign_in.id) };
+        state.store().end_sign_in(before.sign_in.id, "replaced", &actor, now).await?;
+    }
+    let cookie = Opaque::from_entropy(OpaqueKind::Cookie, rand::random());
+    let sign_in = SignIn {
+        id: SignInId::mint(now, rand::random()),
+        user,
+        client_id: BROWSER.to_owned(),
+        idp: proof.idp.clone(),
+        authenticated_at: proof.at,
+        mfa_at: proof.mfa_at,
+        expires_at: now.plus(proof.lasts),
+        ended_at: None,
+        end_reason: None,
+    };
+    state.store().begin_browser_sign_in(&sign_in, SecretHash(cookie.hash()), now).await?;
+    tracing::info!(sign_in.id = %sign_in.id, user.id = %user, idp = proof.idp, "signed in");
+    let mut response = see_other(next.as_str());
+    let jar = response.headers_mut();
+    jar.append(header::SET_COOKIE, cookies::set(cookies::SIGN_IN, &cookie, proof.lasts));
+    jar.append(header::SET_COOKIE, FormGuard::fresh().set_cookie());
+    Ok((response, sign_in.id))
+}

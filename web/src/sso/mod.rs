@@ -1,0 +1,40 @@
+//! Signing in at a company's identity provider: the way there, the way back, and what the provider takes back later.
+//!
+//! The provider is believed about who somebody is. What that person may do is policy's, and who is in which group here
+//! follows from the provider's groups only where an administrator said so.
+
+mod back;
+mod pending;
+mod refresh;
+mod registry;
+mod signed_out;
+mod start;
+
+pub(crate) use registry::Registry;
+
+use crate::WebState;
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use postern_ids::Name;
+use url::Url;
+
+/// The routes of providers. Each has a redirect address of its own (RFC 9700 section 2.1.1).
+pub(crate) fn routes() -> Router<WebState> {
+    Router::new()
+        .route("/oidc/{provider}/start", get(start::start))
+        .route("/oidc/{provider}/callback", get(back::callback))
+        .route("/oidc/{provider}/backchannel-logout", post(signed_out::backchannel))
+}
+
+/// Asks providers again about people whose word has become old. For a task that calls it every few seconds; an absent
+/// store or provider is asked in a later turn. Gives how many sign-ins were asked about.
+pub async fn ask_providers(state: &WebState) -> usize {
+    refresh::turn(state).await.unwrap_or_default()
+}
+
+/// The address at this gateway's origin that a provider sends people back to.
+fn redirect_uri(issuer: &str, provider: &Name) -> Option<Url> {
+    format!("{issuer}/oidc/{provider}/callback").parse().ok()
+}

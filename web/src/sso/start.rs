@@ -1,0 +1,55 @@
+//! The way to the provider.
+
+use super::pending::Waiting;
+use crate::{
+    WebState,
+    body::Form,
+    pages::{Next, PageFailure, see_other},
+};
+use axum::{
+    extract::{Path, RawQuery, State},
+    http::header,
+    response::Response,
+};
+use postern_identity::oidc::{ProviderError, StepUp};
+use postern_ids::Name;
+use std::time::Instant;
+
+pub(super) async fn start(
+    State(state): State<WebState>,
+    Path(provider): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageFailure> {
+    let name: Name = provider.parse().map_err(|_| PageFailure::NotFound)?;
+    let query = Form::parse(query.unwrap_or_default().as_bytes())
+        .ok_or(PageFailure::BadRequest("The address has a part that is given twice."))?;
+    let next = Next::parse(query.get("next").unwrap_or_default());
+    let known = state.providers().find(state.store(), state.issuer(), &name).await?;
+    let known = known.ok_or(PageFailure::NotFound)?;
+    let mut entropy = [0_u8; 96];
+    entropy.iter_mut().for_each(|byte| *byte = rand::random());
+    let begun = known.party.begin(StepUp::default(), entropy, state.now(), Instant::now()).await;
+    let begun = begun.map_err(|error| failed(&name, &error))?;
+    let mut response = see_other(begun.url.as_str());
+    let cookie = Waiting::new(begun.pending, &next).set_cookie(&state)?;
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// What a person is told; the reason goes into the log.
+pub(super) fn failed(provider: &Name, error: &ProviderError) -> PageFailure {
+    match error {
+        ProviderError::Rejected(rejected) => {
+            tracing::warn!(provider = %provider, reason = rejected.label(), "authn.rejected: a sign-in at a provider was refused");
+            PageFailure::NotSignedIn(*rejected)
+        }
+        ProviderError::Away(source) => {
+            tracing::warn!(provider = %provider, error = source as &dyn std::error::Error, "a provider could not be reached");
+            PageFailure::Provider("It could not be reached. Try again in a moment.")
+        }
+        ProviderError::Metadata(_) | ProviderError::Config(_) => {
+            tracing::error!(provider = %provider, error = error as &dyn std::error::Error, "a provider cannot be used");
+            PageFailure::Provider("An administrator has to correct how the provider is configured.")
+        }
+    }
+}
