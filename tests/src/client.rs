@@ -1,8 +1,10 @@
 //! A person at a machine of their own: the command `postern` with its own home, and stock OpenSSH through it.
 
+use crate::curl::Browser;
 use crate::gateway::Gateway;
+use crate::idp::Idp;
 use crate::namespace::Namespace;
-use crate::pages::approve;
+use crate::pages::{Walk, approve};
 use crate::process::Process;
 use crate::sshd::Sshd;
 use crate::{tools, wait};
@@ -163,6 +165,26 @@ impl Client {
     /// Signs in with the browser of the same machine: the command opens an address, the form is submitted over HTTP, and the
     /// last redirect leads back to the command.
     pub fn sign_in_with_browser(&self, gateway: &Gateway, name: &str, password: &str) -> Result<()> {
+        let browser = gateway.browser(&self.home);
+        self.come_back(gateway, &Walk::new(&browser, name, password))
+    }
+
+    /// The same at an identity provider, which the gateway knows by `link`.
+    pub fn sign_in_through(
+        &self,
+        gateway: &Gateway,
+        idp: &Idp,
+        link: &str,
+        (name, password): (&str, &str),
+    ) -> Result<()> {
+        let authorities = self.home.join("authorities.pem");
+        let both = [fs::read(gateway.authority())?, fs::read(idp.certificate())?].concat();
+        fs::write(&authorities, both)?;
+        let browser = Browser::new(&authorities, &self.home);
+        self.come_back(gateway, &Walk::new(&browser, name, password).through(link, idp.issuer()))
+    }
+
+    fn come_back(&self, gateway: &Gateway, walk: &Walk<'_>) -> Result<()> {
         let opened = self.home.join("opened");
         if opened.exists() {
             fs::remove_file(&opened)?;
@@ -177,10 +199,9 @@ impl Client {
             Some(complete_lines(&fs::read_to_string(&opened).ok()?).lines().last()?.to_owned())
         });
         let (address, _) = address.with_context(|| login.log_tail())?;
-        let browser = gateway.browser(&self.home);
-        let back = approve(&browser, &address, name, password)?;
+        let back = walk.follow(&address)?;
         anyhow::ensure!(back.starts_with("http://127.0.0.1:"), "the sign-in led to {back}");
-        browser.get(&back)?;
+        walk.browser().get(&back)?;
         let status = login.wait(SIGN_IN_WITHIN)?;
         anyhow::ensure!(status.success(), "login ended with {status}:\n{}", login.log_tail());
         Ok(())

@@ -28,6 +28,7 @@ const FOR_THE_TESTS: &[Need] = &[
     Need { tool: "initdb", package: "postgresql" },
     Need { tool: "postgres", package: "postgresql" },
     Need { tool: "psql", package: "postgresql" },
+    Need { tool: "openssl", package: "openssl" },
     Need { tool: "node", package: "nodejs" },
     Need { tool: "npm", package: "npm" },
 ];

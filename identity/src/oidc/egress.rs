@@ -39,7 +39,7 @@ pub enum EgressError {
     #[error("the CA file of the provider cannot be used")]
     Certificates(#[source] reqwest::Error),
     /// No connection, no answer in time, or a broken one.
-    #[error("the provider did not answer")]
+    #[error("the provider did not answer: {}", innermost(.0))]
     Exchange(#[source] reqwest::Error),
     /// The answer is longer than anything that is expected.
     #[error("the provider's answer is longer than {ANSWER_MAX} bytes")]
@@ -133,6 +133,15 @@ impl<'c> AsyncHttpClient<'c> for Egress {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.send(request))
     }
+}
+
+/// The library's own words say only that something went wrong; the reason lies below.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 /// The refusal of our resolver lies inside the error of the library.

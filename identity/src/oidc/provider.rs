@@ -50,7 +50,7 @@ pub struct ProviderConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     /// The provider could not be reached, or answered with an error of its own.
-    #[error("the provider cannot be reached")]
+    #[error("the provider cannot be reached: {0}")]
     Away(#[source] EgressError),
     /// Its description cannot be used: a matter for an administrator.
     #[error(transparent)]
