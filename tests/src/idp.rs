@@ -33,7 +33,7 @@ impl Idp {
         gateway: &str,
         name: &str,
         authority: &Path,
-        people: Value,
+        people: &Value,
     ) -> Result<Self> {
         std::fs::create_dir_all(directory)?;
         let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));

@@ -20,7 +20,7 @@ fn world(scratch: &Scratch) -> Result<(World, Idp)> {
         "dave": { "password": "pw", "groups": [], "email": "dave@example.com", "email_verified": false },
     });
     let (gateway, authority) = (world.gateway.url().to_owned(), world.gateway.authority());
-    let idp = Idp::start(&scratch.join("idp"), &gateway, "example", &authority, people)?;
+    let idp = Idp::start(&scratch.join("idp"), &gateway, "example", &authority, &people)?;
     world.owner.write_secret("idp.secret", postern_tests::idp::CLIENT.1)?;
     world.owner.apply(&idp.document("example")?)?.expect(0)?;
     Ok((world, idp))

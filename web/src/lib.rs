@@ -24,7 +24,7 @@ mod tokens;
 
 pub use keys::{KeyRing, KeyRingError, Keys, Successor};
 pub use seams::{ClientAddr, LiveSessions, Snapshots};
-pub use sso::ask_providers;
+pub use sso::keep_asking_providers;
 pub use state::{Clock, WebConfig, WebState};
 
 /// Everything that is served on the gateway's own host, except the tunnel.

@@ -127,6 +127,7 @@ impl Node {
             clock: Clock::new(wall_clock),
         });
         lifecycle.maintain("admin denials", web.clone().keep_denials());
+        lifecycle.maintain("identity providers", postern_web::keep_asking_providers(web.clone()));
         let web = postern_web::router(web);
         let tunnel = Arc::new(tunnel(
             &config.limits,

@@ -18,6 +18,7 @@ use axum::{
     routing::{get, post},
 };
 use postern_ids::Name;
+use std::{convert::Infallible, time::Duration};
 use url::Url;
 
 /// The routes of providers. Each has a redirect address of its own (RFC 9700 section 2.1.1).
@@ -28,10 +29,18 @@ pub(crate) fn routes() -> Router<WebState> {
         .route("/oidc/{provider}/backchannel-logout", post(signed_out::backchannel))
 }
 
-/// Asks providers again about people whose word has become old. For a task that calls it every few seconds; an absent
-/// store or provider is asked in a later turn. Gives how many sign-ins were asked about.
-pub async fn ask_providers(state: &WebState) -> usize {
-    refresh::turn(state).await.unwrap_or_default()
+/// How often sign-ins are looked for whose provider should be asked again.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Asks providers again, for ever, about people about whom they were asked too long ago. An absent store or provider is
+/// asked in a later turn.
+pub async fn keep_asking_providers(state: WebState) -> Infallible {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if refresh::turn(&state).await.is_err() {
+            tracing::debug!("identity providers could not be asked about everybody");
+        }
+    }
 }
 
 /// The address at this gateway's origin that a provider sends people back to.

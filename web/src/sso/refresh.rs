@@ -12,9 +12,8 @@ const EVERY: Duration = Duration::from_secs(300);
 /// Sign-ins of one provider that are asked about in one turn: a provider is not stormed after an outage.
 const AT_ONCE: u32 = 20;
 
-/// One turn over all providers. Gives how many sign-ins were asked about.
-pub(crate) async fn turn(state: &WebState) -> Result<usize, PageFailure> {
-    let mut asked = 0;
+/// One turn over all providers.
+pub(super) async fn turn(state: &WebState) -> Result<(), PageFailure> {
     for stored in state.store().all::<Provider>().await? {
         let name = stored.value.name();
         let Some(known) = state.providers().find(state.store(), state.issuer(), name).await? else {
@@ -24,12 +23,11 @@ pub(crate) async fn turn(state: &WebState) -> Result<usize, PageFailure> {
         // The pause differs from turn to turn, so that people who came together do not stay together.
         let pause = EVERY.mul_f64(0.8 + 0.2 * rand::random::<f64>());
         let due = state.store().take_due_refreshes(name, now.minus(pause), AT_ONCE, now).await?;
-        asked += due.len();
         for one in due {
             ask(state, &known, &one, now).await?;
         }
     }
-    Ok(asked)
+    Ok(())
 }
 
 async fn ask(state: &WebState, known: &Known, due: &DueRefresh, now: Timestamp) -> Result<(), PageFailure> {
