@@ -1,9 +1,8 @@
 //! Declarative documents: what an administrator writes down, one `kind` each, referring to each other by name.
 
-use crate::{Labels, ObjectKind, ProviderDocument, Time};
+use crate::{Labels, ObjectKind, ProviderDocument, Secret, Time};
 use postern_ids::Name;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// One document of a declarative file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,31 +163,6 @@ pub struct ServiceAccountDocument {
     /// Whether every right is suspended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
-}
-
-/// Where a secret comes from. Files name an environment variable or another file; the command reads it and sends the value.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Secret {
-    /// The environment variable of the command that applies the file.
-    #[serde(rename = "fromEnv")]
-    FromEnv(String),
-    /// A file beside the one that is applied, or an absolute path.
-    #[serde(rename = "fromFile")]
-    FromFile(String),
-    /// The secret itself: on the wire only.
-    #[serde(rename = "value")]
-    Value(String),
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FromEnv(name) => write!(f, "FromEnv({name})"),
-            Self::FromFile(path) => write!(f, "FromFile({path})"),
-            Self::Value(_) => f.write_str("Value(…)"),
-        }
-    }
 }
 
 /// What can be done with a resource.

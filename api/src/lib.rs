@@ -17,6 +17,7 @@ mod objects;
 mod plan;
 mod problem;
 mod providers;
+mod secret;
 mod sessions;
 mod time;
 pub mod tunnel;
@@ -28,8 +29,8 @@ pub use connectors::{
 pub use decisions::{DecisionView, DeterminingPolicy, ExplainRequest, Outcome};
 pub use documents::{
     AbsentDocument, Action, ConditionsSpec, Day, Document, GrantDocument, GroupDocument, OutageSpec,
-    PolicyDocument, ResourceDocument, ResourceKind, Secret, SelectorSpec, ServiceAccountDocument,
-    SiteDocument, SubjectSpec, ThresholdDocument, UserDocument, WindowDocument,
+    PolicyDocument, ResourceDocument, ResourceKind, SelectorSpec, ServiceAccountDocument, SiteDocument,
+    SubjectSpec, ThresholdDocument, UserDocument, WindowDocument,
 };
 pub use kind::ObjectKind;
 pub use labels::Labels;
@@ -38,5 +39,6 @@ pub use objects::{HostKeysRequest, List, Object, ObjectRef};
 pub use plan::{ApplyRequest, Change, ChangeKind, FieldDiff, Plan};
 pub use problem::{Problem, ProblemCode};
 pub use providers::{ClaimsFrom, ProviderDocument};
+pub use secret::Secret;
 pub use sessions::{EndSessionReply, PrincipalKind, PrincipalView, SessionView};
 pub use time::Time;

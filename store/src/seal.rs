@@ -3,7 +3,6 @@
 //! A sealed value is `1 ‖ key id (8) ‖ nonce (12) ‖ AES-256-GCM ciphertext and tag`; table, row id and column are the
 //! associated data, so a value copied to another row does not open there.
 
-mod envelope;
 mod master_key;
 
 pub(crate) use master_key::{MasterKeyError, create, read};

@@ -17,6 +17,7 @@ mod oauth;
 mod origin;
 mod pages;
 mod problem;
+mod providers;
 mod seams;
 mod sso;
 mod state;

@@ -1,6 +1,6 @@
 //! What every handler can reach.
 
-use crate::{KeyRing, LiveSessions, Snapshots, denials::Denials, limits::PerMinute, sso::Registry};
+use crate::{KeyRing, LiveSessions, Snapshots, denials::Denials, limits::PerMinute, providers::Registry};
 use postern_identity::{Door, Throttle, ThrottleLimits};
 use postern_ids::Timestamp;
 use postern_store::Store;

@@ -5,6 +5,7 @@ mod browsers;
 mod codes;
 mod devices;
 mod enrolment;
+mod envelope;
 mod provided;
 mod refresh;
 mod service_tokens;

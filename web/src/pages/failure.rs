@@ -1,7 +1,7 @@
 //! What went wrong, as a page.
 
 use super::{Page, fill, text};
-use crate::problem::Failure;
+use crate::{problem::Failure, providers::Unusable};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -166,6 +166,21 @@ impl From<StoreError> for PageFailure {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable,
             StoreError::Corrupt { .. } | StoreError::Sealed(_) => Self::Internal,
+        }
+    }
+}
+
+impl From<Unusable> for PageFailure {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::Store(error) => error.into(),
+            Unusable::Config(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a provider cannot be used as it is configured"
+                );
+                Self::Provider("An administrator has to correct how the provider is configured here.")
+            }
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use super::{
     pending::{Waiting, clear_cookie},
-    registry::Known,
     start::failed,
 };
 use crate::{
     WebState,
     body::Form,
     pages::{PageFailure, Proof, come_in},
+    providers::Known,
 };
 use axum::{
     extract::{Path, RawQuery, State},

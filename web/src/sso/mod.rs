@@ -6,22 +6,17 @@
 mod back;
 mod pending;
 mod refresh;
-mod registry;
 mod signed_out;
 mod start;
-
-pub(crate) use registry::Registry;
 
 use crate::WebState;
 use axum::{
     Router,
     routing::{get, post},
 };
-use postern_ids::Name;
 use std::{convert::Infallible, time::Duration};
-use url::Url;
 
-/// The routes of providers. Each has a redirect address of its own (RFC 9700 section 2.1.1).
+/// The routes of providers. Each has addresses of its own.
 pub(crate) fn routes() -> Router<WebState> {
     Router::new()
         .route("/oidc/{provider}/start", get(start::start))
@@ -41,9 +36,4 @@ pub async fn keep_asking_providers(state: WebState) -> Infallible {
             tracing::debug!("identity providers could not be asked about everybody");
         }
     }
-}
-
-/// The address at this gateway's origin that a provider sends people back to.
-fn redirect_uri(issuer: &str, provider: &Name) -> Option<Url> {
-    format!("{issuer}/oidc/{provider}/callback").parse().ok()
 }

@@ -1,7 +1,7 @@
 //! Asking providers again about people who are signed in: what changed there changes here, and a no ends the sign-in (O9).
 
-use super::{registry::Known, start::failed};
-use crate::{WebState, pages::PageFailure};
+use super::start::failed;
+use crate::{WebState, pages::PageFailure, providers::Known};
 use postern_identity::oidc::{ProviderError, Rejected, SignedIn};
 use postern_ids::Timestamp;
 use postern_store::{Actor, DueRefresh, Object, Provider, Vouched, WelcomeError};

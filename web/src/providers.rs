@@ -1,18 +1,30 @@
 //! The providers as they are configured at this moment, with what is known of each.
 
-use super::redirect_uri;
-use crate::pages::PageFailure;
-use postern_identity::oidc::{ClaimRules, EgressRules, GroupSource, Provider as Party, ProviderConfig};
+use postern_identity::oidc::{
+    ClaimRules, EgressRules, GroupSource, Provider as Party, ProviderConfig, ProviderError,
+};
 use postern_ids::Name;
-use postern_store::{Provider, Store, Version};
+use postern_store::{Provider, Store, StoreError, Version};
 use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
+use url::Url;
 
 /// Providers that are kept: an installation has a handful.
 const KEPT_MAX: usize = 64;
+
+/// Why a provider cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It cannot be used as it is configured.
+    #[error(transparent)]
+    Config(#[from] ProviderError),
+}
 
 /// What is kept of providers between two sign-ins: their metadata and keys.
 #[derive(Default)]
@@ -40,7 +52,7 @@ impl Registry {
         store: &Store,
         issuer: &str,
         name: &Name,
-    ) -> Result<Option<Known>, PageFailure> {
+    ) -> Result<Option<Known>, Unusable> {
         let Some(stored) = store.find_named::<Provider>(name).await? else { return Ok(None) };
         let kept = {
             let parties = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,14 +76,14 @@ impl Registry {
     }
 }
 
-async fn build(store: &Store, issuer: &str, provider: &Provider) -> Result<Party, PageFailure> {
+async fn build(store: &Store, issuer: &str, provider: &Provider) -> Result<Party, Unusable> {
     let config = ProviderConfig {
         name: provider.name.to_string(),
         issuer: provider.issuer.clone(),
         client_id: provider.client_id.clone(),
         client_secret: store.provider_secret(&provider.name).await?,
         scopes: provider.scopes.clone(),
-        redirect_uri: redirect_uri(issuer, &provider.name).ok_or(PageFailure::Internal)?,
+        redirect_uri: redirect_uri(issuer, &provider.name)?,
         claims: ClaimRules {
             groups: provider.groups_claim.clone(),
             source: if provider.groups_from_user_info { GroupSource::UserInfo } else { GroupSource::IdToken },
@@ -82,8 +94,11 @@ async fn build(store: &Store, issuer: &str, provider: &Provider) -> Result<Party
         },
         strict_pkce: provider.strict_pkce,
     };
-    Party::new(config).map_err(|error| {
-        tracing::error!(provider = %provider.name, error = &error as &dyn std::error::Error, "a provider cannot be used as it is configured");
-        PageFailure::Provider("An administrator has to correct how the provider is configured here.")
-    })
+    Ok(Party::new(config)?)
+}
+
+/// The address at this gateway's origin that a provider sends people back to, one for each (RFC 9700 section 2.1.1).
+fn redirect_uri(issuer: &str, provider: &Name) -> Result<Url, Unusable> {
+    let no_address = ProviderError::Config("the gateway's public URL makes no redirect address");
+    format!("{issuer}/oidc/{provider}/callback").parse().map_err(|_| no_address.into())
 }

@@ -1,7 +1,6 @@
 //! Values that leave the store sealed and come back: what a browser keeps for us and must neither read nor change.
 
-use super::Place;
-use crate::Store;
+use crate::{Store, seal::Place};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
