@@ -3,7 +3,7 @@
 
 #[path = "../../../tests/fuzz/src/bodies.rs"]
 mod bodies;
-#[path = "simulation/rng.rs"]
+#[path = "simulation/stage/rng.rs"]
 #[expect(dead_code, reason = "the simulation uses all of it")]
 mod rng;
 
