@@ -5,8 +5,8 @@ use super::{
     said::{OpenFailed, refused_by_connector},
 };
 use crate::{
-    policies::{Policies, wall_clock},
-    signing::{Signer, StreamAttempt},
+    policies::{Policies, earliest_clock, wall_clock},
+    signing::{SignedAt, Signer, StreamAttempt},
 };
 use bytes::Bytes;
 use postern_ids::{ConnectorId, Refusal};
@@ -91,7 +91,8 @@ impl Lanes {
         attempt: Option<&StreamAttempt>,
         early: Bytes,
     ) -> Result<Open, OpenFailed> {
-        let grant = self.signer.grant(permit, place.connector(), attempt, wall_clock());
+        let at = SignedAt { now: wall_clock(), earliest: earliest_clock() };
+        let grant = self.signer.grant(permit, place.connector(), attempt, at);
         let grant = grant.map_err(|_| OpenFailed::from(Refusal::GrantRefused))?;
         Ok(Open { flow: flow_of(permit.principal().id), metadata: grant.into(), early })
     }

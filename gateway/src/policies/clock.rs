@@ -17,10 +17,17 @@ const NOTABLE_JUMP: Duration = Duration::from_secs(30);
 /// It is the machine's clock, but never behind the time at which the process began plus the monotonic time since. So a clock
 /// that is set back extends no session and no token; one that is set forward shortens them until it is put right.
 pub fn wall_clock() -> Timestamp {
-    static CLOCK: LazyLock<WallClock> =
-        LazyLock::new(|| WallClock::begun_at(SystemTime::now(), Instant::now()));
     Timestamp::from_system(CLOCK.reading(SystemTime::now(), Instant::now()))
 }
+
+/// The earliest that it can be by the machine's clock and by the time since the process began. What is signed now and must
+/// be good for whoever reads it later is dated with it: a clock that was ahead and is put right, or a reader whose clock
+/// was never set, must not take it for a word from the future.
+pub fn earliest_clock() -> Timestamp {
+    Timestamp::from_system(CLOCK.earliest(SystemTime::now(), Instant::now()))
+}
+
+static CLOCK: LazyLock<WallClock> = LazyLock::new(|| WallClock::begun_at(SystemTime::now(), Instant::now()));
 
 #[derive(Debug)]
 struct WallClock {
@@ -48,6 +55,10 @@ impl WallClock {
         }
         wall.max(due)
     }
+
+    fn earliest(&self, wall: SystemTime, now: Instant) -> SystemTime {
+        wall.min(self.began + now.saturating_duration_since(self.began_at))
+    }
 }
 
 #[cfg(test)]
@@ -74,5 +85,14 @@ mod tests {
         let clock = WallClock::begun_at(wall, now);
         assert_eq!(clock.reading(wall + HOUR, now), wall + HOUR, "it may be right: a machine that slept");
         assert_eq!(clock.reading(wall, now), wall);
+    }
+
+    #[test]
+    fn f26_what_is_signed_while_the_clock_is_ahead_is_dated_as_if_it_were_not() {
+        let (wall, now) = (SystemTime::UNIX_EPOCH + HOUR * 10, Instant::now());
+        let clock = WallClock::begun_at(wall, now);
+        assert_eq!(clock.earliest(wall + HOUR, now), wall);
+        assert_eq!(clock.earliest(wall + HOUR * 3, now + HOUR), wall + HOUR);
+        assert_eq!(clock.earliest(wall - HOUR, now), wall - HOUR, "it was ahead when the process began");
     }
 }

@@ -8,7 +8,7 @@ mod principals;
 #[cfg(test)]
 mod tests;
 
-pub use clock::wall_clock;
+pub use clock::{earliest_clock, wall_clock};
 pub use cutting::end_sessions;
 pub use follow::{Follower, Looked, Reconciled};
 pub use principals::{PrincipalError, Principals};

@@ -21,6 +21,29 @@ use std::{fmt, sync::Arc, time::Duration};
 /// How long a grant may be used: one Open on a link that is up.
 const GRANT_LIFETIME: Duration = Duration::from_secs(60);
 
+/// The longest that a grant is dated back; more could make it live longer than a connector believes.
+const DATED_BACK_MAX: Duration = Duration::from_secs(12 * 3_600);
+
+/// When something is signed.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedAt {
+    /// The gateway's time.
+    pub now: Timestamp,
+    /// The earliest that it can be: what it is dated with, for readers whose clocks differ.
+    pub earliest: Timestamp,
+}
+
+impl SignedAt {
+    fn dated(self) -> Timestamp {
+        let limit = self.now.as_micros().saturating_sub_unsigned(micros(DATED_BACK_MAX));
+        self.earliest.min(self.now).max(Timestamp::from_micros(limit))
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// There is no key to sign with at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the gateway cannot sign at this moment")]
@@ -51,7 +74,7 @@ impl Signer {
         permit: &Permit,
         connector: ConnectorId,
         attempt: Option<&StreamAttempt>,
-        now: Timestamp,
+        at: SignedAt,
     ) -> Result<String, CannotSign> {
         let resource = permit.resource();
         let claims = GrantClaims {
@@ -66,13 +89,13 @@ impl Signer {
             cnf: attempt.map(StreamAttempt::key),
             stream: attempt.map(StreamAttempt::stream),
             ses: attempt.and_then(|attempt| stated::claims_of(permit, attempt.generation())),
-            iat: now,
-            nbf: now,
-            exp: now.plus(GRANT_LIFETIME),
+            iat: at.dated(),
+            nbf: at.dated(),
+            exp: at.now.plus(GRANT_LIFETIME),
             jti: permit.decision().to_string(),
         };
         let keys = self.keys.keys();
-        let key = keys.grant_signer(now).ok_or(CannotSign)?;
+        let key = keys.grant_signer(at.now).ok_or(CannotSign)?;
         mint_grant(&claims, key).map_err(|error| {
             tracing::error!(error = %error, "a grant could not be signed");
             CannotSign
@@ -98,7 +121,7 @@ impl Signer {
         permit: &Permit,
         attempt: &StreamAttempt,
         (connector, instance): (ConnectorId, InstanceId),
-        now: Timestamp,
+        at: SignedAt,
     ) -> Result<String, CannotSign> {
         let claims = TicketClaims {
             iss: self.issuer.to_string(),
@@ -111,13 +134,13 @@ impl Signer {
             connector,
             instance,
             cnf: attempt.key(),
-            iat: now,
-            nbf: now,
-            exp: now.plus(TICKET_LIFETIME_MAX).min(permit.expires_at()),
+            iat: at.dated(),
+            nbf: at.dated(),
+            exp: at.dated().plus(TICKET_LIFETIME_MAX).min(permit.expires_at()),
             jti: permit.decision().to_string(),
         };
         let keys = self.keys.keys();
-        let key = keys.grant_signer(now).ok_or(CannotSign)?;
+        let key = keys.grant_signer(at.now).ok_or(CannotSign)?;
         mint_ticket(&claims, key).map_err(|error| {
             tracing::error!(error = %error, "a ticket could not be signed");
             CannotSign
@@ -144,5 +167,20 @@ impl Signer {
         let expect = Expect { issuer: &self.issuer, audience: &audience };
         let claims = verify_held_grant(token, self.keys.keys().grant_keys(), expect, now)?.into_inner();
         Stated::of_grant(claims).ok_or(Rejected::ClaimFormat)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f26_what_is_signed_is_dated_back_within_bounds_and_never_forward() {
+        let (now, hour) = (Timestamp::from_secs(1_800_000_000), Duration::from_secs(3_600));
+        let earlier = |hours: i64| Timestamp::from_secs(1_800_000_000 - hours * 3_600);
+        let dated = |earliest| SignedAt { now, earliest }.dated();
+        assert_eq!(dated(earlier(1)), earlier(1));
+        assert_eq!(dated(earlier(24 * 365)), earlier(12));
+        assert_eq!(dated(now.plus(hour)), now);
     }
 }

@@ -3,9 +3,9 @@
 use super::{Caller, request::Request, shared::ClientIngress};
 use crate::{
     listen::ConnectionTicket,
-    policies::wall_clock,
+    policies::{earliest_clock, wall_clock},
     sessions::{OpenSession, Refused},
-    signing::Signer,
+    signing::{SignedAt, Signer},
 };
 use bytes::Bytes;
 use postern_api::{
@@ -74,8 +74,9 @@ fn reply_of(session: &OpenSession, signer: &Signer) -> Bytes {
     let resource = permit.resource();
     let confirmed = resource.host_keys.iter().filter(|key| key.state == HostKeyState::Confirmed);
     // Without a ticket the session cannot be resumed; it is carried all the same.
+    let at = SignedAt { now: wall_clock(), earliest: earliest_clock() };
     let ticket = session.stream().and_then(|(stream, home)| {
-        signer.ticket(permit, stream.attempt(), (home.connector, home.instance), wall_clock()).ok()
+        signer.ticket(permit, stream.attempt(), (home.connector, home.instance), at).ok()
     });
     let reply = OpenReply {
         session: permit.session(),
