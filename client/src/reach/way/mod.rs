@@ -151,7 +151,8 @@ impl Way {
                 time::sleep(LEAVE_POLL).await;
             }
             link.close(1000, "done");
-            link.closed().await
+            // Not only ended: written. A process that goes before leaves the session waiting for it.
+            link.gone().await;
         };
         let _ = time::timeout(LAST_WORDS, sent).await;
     }
