@@ -376,12 +376,13 @@ fn t05_a_frozen_connector_is_found_out_within_ten_seconds() -> Result<()> {
         let mut held = world.hold(&world.alice, scratch.path(), "echo")?;
         until("the session at the target", SOON, || target.open() == 1)?;
         world.connector.process()?.signal(Signal::Stop)?;
-        let took = until("the end of the session", SOON, || !held.is_running())?;
+        let took = until("the end of its links", SOON, || world::online(&world.owner) == 0)?;
         world.connector.process()?.signal(Signal::Cont)?;
         assert!(took <= Duration::from_secs(12), "{took:?} until the frozen connector was given up");
-        assert_eq!(held.wait(SOON)?.code(), Some(75), "{}", held.log());
         until("the connector to come back", SOON, || world::online(&world.owner) == 1)?;
         world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
+        // It was away for less than the window: the session is still there.
+        assert!(held.is_running() && target.open() == 1, "{}", held.log());
         Ok(())
     })
 }
