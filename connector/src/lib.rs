@@ -4,7 +4,6 @@
 
 pub mod address;
 pub mod allow;
-pub mod backoff;
 pub mod cli;
 pub mod command;
 pub mod config;

@@ -1,7 +1,6 @@
 //! One link slot: dial, serve, and dial again, until told to stop or told that it is over.
 
 use crate::{
-    backoff::Backoff,
     credentials::DialCredentials,
     held::announce,
     links::{self, Gateway},
@@ -10,7 +9,9 @@ use crate::{
     target::Resolver,
 };
 use postern_ids::{Ended, InstanceId};
-use postern_tunnel_io::{Dial, DialError, Event, Incoming, Link, LinkConfig, LinkEnded, Proxy, dial, tls};
+use postern_tunnel_io::{
+    Backoff, Dial, DialError, Event, Incoming, Link, LinkConfig, LinkEnded, Proxy, dial, tls,
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},

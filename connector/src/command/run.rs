@@ -2,7 +2,6 @@
 
 use super::{ExitCode, Failure, Place};
 use crate::{
-    backoff::Backoff,
     cli,
     enroll::{self, EnrollError},
     identity::{Identity, StateDir},
@@ -13,6 +12,7 @@ use crate::{
 };
 use postern_ids::Timestamp;
 use postern_token::EnrolmentToken;
+use postern_tunnel_io::Backoff;
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
