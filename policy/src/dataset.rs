@@ -162,6 +162,7 @@ fn places(dice: &mut Dice, now: Timestamp) -> (Vec<Arc<Site>>, Vec<Arc<Resource>
             target: checked("10.1.2.3:22"),
             labels,
             host_keys: Vec::new(),
+            web: None,
         })
     });
     let resources = resources.collect();

@@ -5,6 +5,7 @@ mod people;
 mod place;
 mod rule;
 mod settings;
+mod web;
 
 pub use calendar::{Threshold, Weekday, Window};
 pub use people::{
@@ -15,3 +16,7 @@ pub use place::{
 };
 pub use rule::{ActionKind, Conditions, Grant, Outage, PolicyText, Selector, Subject, SubjectError};
 pub use settings::Settings;
+pub use web::{
+    Compatible, HeaderRules, Identity, PathReading, PublicPath, Timeouts, UnderscoreRule, Upstream,
+    UpstreamHost, UpstreamProtocol, UpstreamTls, Web,
+};

@@ -106,6 +106,9 @@ pub struct Resource {
     /// Known host keys, for `ssh`.
     #[serde(default)]
     pub host_keys: Vec<HostKey>,
+    /// How it is published, for `http`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web: Option<Arc<super::Web>>,
 }
 
 /// `host:port` inside a private network; the host is a name, an IPv4 address or an IPv6 address.

@@ -100,6 +100,7 @@ pub(crate) fn any_world() -> impl Strategy<Value = World> {
                     target: "h:1".parse().unwrap(),
                     labels: labels.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect(),
                     host_keys: Vec::new(),
+                    web: None,
                 })
             })
             .collect();

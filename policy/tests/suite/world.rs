@@ -56,6 +56,7 @@ pub(crate) fn world() -> World {
             target: "10.0.0.5:22".parse().unwrap(),
             labels: labels.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect(),
             host_keys: Vec::new(),
+            web: None,
         })
     };
     let site = |id, name: &str| Arc::new(Site { id, name: name.parse().unwrap() });

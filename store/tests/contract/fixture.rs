@@ -105,6 +105,7 @@ impl Fixture {
             target: "10.0.0.5:22".parse().unwrap(),
             labels: [("env".parse().unwrap(), "prod".parse().unwrap())].into(),
             host_keys: Vec::new(),
+            web: None,
         };
         let mut change = self.change().await;
         change.put(&resource, Expect::New).await.unwrap();

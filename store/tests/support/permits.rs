@@ -30,6 +30,7 @@ impl Scene {
             target: "10.0.0.5:5432".parse().expect("a target"),
             labels: [("env".parse().expect("a key"), "prod".parse().expect("a value"))].into(),
             host_keys: Vec::new(),
+            web: None,
         };
         let grant = Grant {
             id: GrantId::mint(now, [3; 10]),

@@ -110,6 +110,7 @@ impl Scene {
             target: "10.0.0.5:22".parse().unwrap(),
             labels: Default::default(),
             host_keys: Vec::new(),
+            web: None,
         };
         change.put(&resource, Expect::New).await.unwrap();
         self.commit(change).await;

@@ -121,6 +121,7 @@ fn place(world: &mut World, document: &Document, now: Timestamp) -> Result<(), M
                 target: resource.target.parse().map_err(|why| format!("target: {why}"))?,
                 labels: Default::default(),
                 host_keys: Vec::new(),
+                web: None,
             };
             let before = world.resources.get(&resource.name).map_or(new, |stored| stored.value.clone());
             let value = resolve::resource(world, resource, before)?;
