@@ -14,7 +14,7 @@ use crate::{
 use postern_ids::{
     ConnectorId, Ended, GroupId, Name, ResourceId, SessionId, SignInId, SiteId, TokenId, UserId,
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// A compiled reading of the store at one revision.
 #[derive(Debug)]
@@ -153,6 +153,11 @@ impl Snapshot {
     /// Every group.
     pub fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
         self.places.groups.iter()
+    }
+
+    /// These groups and all that they inherit from.
+    pub fn with_inherited(&self, direct: &[GroupId]) -> BTreeSet<GroupId> {
+        self.places.groups.with_inherited(direct)
     }
 
     /// Whether this user was disabled.

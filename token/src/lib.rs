@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod alg;
+mod assertion;
 mod b64;
 mod claims;
 mod cnf;
@@ -23,6 +24,10 @@ mod strict;
 mod timed_key;
 
 pub use alg::Alg;
+pub use assertion::{
+    ASSERTION_LIFETIME, ASSERTION_MAX_BYTES, AssertionClaims, Occasion, Subject, mint_assertion,
+    mint_cloudflare_assertion, mint_pomerium_assertion, verify_assertion,
+};
 pub use claims::{AccessClaims, DialClaims, GrantClaims, HeldGrantClaims, KeysClaims, TicketClaims};
 pub use enrolment::{EnrollReply, EnrollRequest, EnrolmentToken, EnrolmentTokenError};
 pub use jws::{Expect, SKEW, TOKEN_MAX_BYTES, Verified};

@@ -20,9 +20,14 @@ const PUBLISHED_AHEAD: Duration = Duration::from_secs(2 * 3600);
 /// An announcement is for the link that it is sent on.
 const ANNOUNCEMENT_LIFETIME: Duration = Duration::from_secs(60);
 
+/// Applications look for keys at their own pace, and many keep what they found for a day.
+const PUBLISHED_TO_APPLICATIONS_AHEAD: Duration = DAY;
+
 /// The times of a kind of keys.
 struct Life {
     alg: Alg,
+    /// How long it is published before it signs.
+    published_ahead: Duration,
     signs_for: Duration,
     /// How long it is kept after it stopped signing.
     kept_after: Duration,
@@ -31,14 +36,27 @@ struct Life {
 /// What an access token's key signed lives shorter than a day.
 const ACCESS: Life = Life {
     alg: Alg::Es256,
+    published_ahead: PUBLISHED_AHEAD,
     signs_for: DAY.saturating_mul(30),
     kept_after: DAY.saturating_add(PUBLISHED_AHEAD),
 };
 
 /// A key of grants goes on signing announcements: a connector that was switched off for a year still has a pinned key
 /// that vouches for the ones in use.
-const GRANT: Life =
-    Life { alg: Alg::EdDsa, signs_for: DAY.saturating_mul(90), kept_after: DAY.saturating_mul(400) };
+const GRANT: Life = Life {
+    alg: Alg::EdDsa,
+    published_ahead: PUBLISHED_AHEAD,
+    signs_for: DAY.saturating_mul(90),
+    kept_after: DAY.saturating_mul(400),
+};
+
+/// What an assertion's key signed lives for minutes; the rest is for gateways whose clocks and keys differ.
+const ASSERTION: Life = Life {
+    alg: Alg::Es256,
+    published_ahead: PUBLISHED_TO_APPLICATIONS_AHEAD,
+    signs_for: DAY.saturating_mul(30),
+    kept_after: DAY.saturating_add(PUBLISHED_AHEAD),
+};
 
 // Tickets live longest of what a key of grants signed.
 const _: () = assert!(GRANT.kept_after.as_secs() > TICKET_LIFETIME_MAX.as_secs());
@@ -46,6 +64,7 @@ const _: () = assert!(GRANT.kept_after.as_secs() > TICKET_LIFETIME_MAX.as_secs()
 fn life(kind: KeyKind) -> Life {
     match kind {
         KeyKind::Access => ACCESS,
+        KeyKind::Assertion => ASSERTION,
         KeyKind::Grant | KeyKind::Ca => GRANT,
     }
 }
@@ -74,6 +93,7 @@ pub enum KeyRingError {
 #[derive(Debug, Clone)]
 pub struct Keys {
     access: Vec<Held>,
+    assertion: Vec<Held>,
     grant: Vec<Held>,
     verify_access: KeySet,
     verify_grant: KeySet,
@@ -102,6 +122,11 @@ impl Keys {
         signer(&self.access, now)
     }
 
+    /// The key that signs assertions to applications at this time.
+    pub fn assertion_signer(&self, now: Timestamp) -> Option<&SigningKey> {
+        signer(&self.assertion, now)
+    }
+
     /// The key that signs grants and tickets at this time.
     pub fn grant_signer(&self, now: Timestamp) -> Option<&SigningKey> {
         signer(&self.grant, now)
@@ -120,6 +145,11 @@ impl Keys {
     /// The public keys of access tokens, the oldest first.
     pub fn access_public(&self) -> impl Iterator<Item = &VerifyingKey> {
         self.access.iter().map(|held| held.key.verifying())
+    }
+
+    /// The public keys of assertions, the oldest first.
+    pub fn assertion_public(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.assertion.iter().map(|held| held.key.verifying())
     }
 
     /// The public keys of grants with their times, the newest first: what a connector pins.
@@ -216,17 +246,19 @@ impl KeyRing {
 
 async fn load(store: &Store, issuer: &str, now: Timestamp) -> Result<Keys, KeyRingError> {
     let access = load_kind(store, KeyKind::Access, now).await?;
+    let assertion = load_kind(store, KeyKind::Assertion, now).await?;
     let grant = load_kind(store, KeyKind::Grant, now).await?;
     let public = |held: &[Held]| KeySet::of(issuer, held.iter().map(|held| held.key.verifying().clone()));
-    Ok(Keys { verify_access: public(&access), verify_grant: public(&grant), access, grant })
+    Ok(Keys { verify_access: public(&access), verify_grant: public(&grant), access, assertion, grant })
 }
 
 async fn load_kind(store: &Store, kind: KeyKind, now: Timestamp) -> Result<Vec<Held>, KeyRingError> {
     let mut stored = store.signing_keys(kind, now).await?;
     // A key that began later than this signs long enough for its successor to be published in time.
-    let newest = now.plus(PUBLISHED_AHEAD).minus(life(kind).signs_for);
+    let ahead = life(kind).published_ahead;
+    let newest = now.plus(ahead).minus(life(kind).signs_for);
     if stored.iter().all(|key| key.signs_from <= newest) {
-        let signs_from = if stored.is_empty() { now } else { now.plus(PUBLISHED_AHEAD) };
+        let signs_from = if stored.is_empty() { now } else { now.plus(ahead) };
         let next = candidate(kind, signs_from, now)?;
         stored = store.rotate_signing_key(Actor::system("key_rotation"), &next, newest, now).await?;
     }

@@ -129,7 +129,7 @@ async fn gateways_that_start_at_once_on_an_empty_store_agree_on_everything_they_
         let store = scene.store().clone();
         async move {
             let mut kids = Vec::new();
-            for kind in [KeyKind::Ca, KeyKind::Access, KeyKind::Grant] {
+            for kind in [KeyKind::Ca, KeyKind::Access, KeyKind::Assertion, KeyKind::Grant] {
                 kids.extend(store.signing_keys(kind, now()).await.unwrap().into_iter().map(|key| key.kid));
             }
             kids

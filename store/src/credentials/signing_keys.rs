@@ -21,6 +21,8 @@ pub enum KeyKind {
     Grant,
     /// Certificates of the gateway's own authority.
     Ca,
+    /// What applications are told about who asks.
+    Assertion,
 }
 
 impl KeyKind {
@@ -30,6 +32,7 @@ impl KeyKind {
             Self::Access => "access",
             Self::Grant => "grant",
             Self::Ca => "ca",
+            Self::Assertion => "assertion",
         }
     }
 }
