@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod api;
+pub mod apps;
 mod body;
 mod caller;
 mod client_addr;
 mod cookies;
 mod denials;
+pub mod hand_over;
 mod headers;
 mod keys;
 mod limits;
@@ -36,6 +38,7 @@ pub fn router(state: WebState) -> axum::Router {
         .merge(pages::routes())
         .merge(oauth::routes())
         .merge(sso::routes())
+        .merge(hand_over::routes())
         .nest("/api/v1", api::routes(&state))
         .fallback(pages::not_found)
         .layer(axum::middleware::from_fn(headers::protect))
