@@ -123,6 +123,11 @@ impl Permit {
         self.entered
     }
 
+    /// The ids of the grants and policies that allow it.
+    pub fn determining(&self) -> impl Iterator<Item = &str> {
+        self.ruling.determining.iter().map(|(rule, _)| &*rule.id)
+    }
+
     /// Everything `explain` needs.
     pub fn record(&self) -> DecisionRecord {
         let expires_at = (self.expires_at < Timestamp::MAX).then_some(self.expires_at);

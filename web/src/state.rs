@@ -1,6 +1,9 @@
 //! What every handler can reach.
 
-use crate::{KeyRing, LiveSessions, Snapshots, denials::Denials, limits::PerMinute, providers::Registry};
+use crate::{
+    KeyRing, LiveSessions, Snapshots, denials::Denials, hand_over::HandOver, limits::PerMinute,
+    providers::Registry,
+};
 use postern_identity::{Door, Throttle, ThrottleLimits};
 use postern_ids::Timestamp;
 use postern_store::Store;
@@ -81,6 +84,7 @@ struct Inner {
     limits: Limits,
     denials: Denials,
     providers: Registry,
+    hand_over: HandOver,
 }
 
 impl WebState {
@@ -95,6 +99,7 @@ impl WebState {
             token: PerMinute::new(300),
         };
         let wrong_codes = Throttle::new(WRONG_CODES);
+        let hand_over = HandOver::new(config.store.clone(), &config.issuer);
         Self(Arc::new(Inner {
             config,
             door: Door::new(cores),
@@ -102,6 +107,7 @@ impl WebState {
             limits,
             denials: Denials::default(),
             providers: Registry::default(),
+            hand_over,
         }))
     }
 
@@ -116,6 +122,11 @@ impl WebState {
     /// Writes those that wait.
     pub async fn write_denials(&self) {
         self.0.denials.write(self.store(), self.now()).await;
+    }
+
+    /// The way to the hosts of applications.
+    pub fn hand_over(&self) -> &HandOver {
+        &self.0.hand_over
     }
 
     pub(crate) fn denials(&self) -> &Denials {

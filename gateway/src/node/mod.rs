@@ -1,6 +1,7 @@
 //! The node as a whole: what is started in which order, and how it ends.
 
 mod bind;
+mod browser;
 mod certificate;
 mod files;
 mod first_start;

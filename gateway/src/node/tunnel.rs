@@ -47,12 +47,12 @@ pub(super) fn tunnel(
         policies: Arc::clone(policies),
         challenges: Challenges::new(rand::random()),
         connectors: present.connectors.clone(),
-        authenticator: Authenticator::new(
+        authenticator: Arc::new(Authenticator::new(
             ground.store.clone(),
             Arc::clone(policies),
             Arc::clone(keys),
             Arc::clone(&issuer),
-        ),
+        )),
         issuer,
         ingress: Arc::new(ingress),
         attempts: ConnectionLimits::new(limits),

@@ -1,4 +1,5 @@
-//! Where a request of the public port goes: the two tunnel paths, and everything else to our own pages and API.
+//! Where a request of the public port goes: by its host to an application; else the two tunnel paths, and everything else
+//! to our own pages and API.
 
 mod problem;
 mod tunnel;
@@ -6,10 +7,14 @@ mod upgrade;
 
 pub use tunnel::Tunnel;
 
-use crate::listen::{Client, Handler};
+use crate::{
+    ingress::browser::BrowserIngress,
+    listen::{Client, Handler},
+};
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
+use postern_canonical::{CanonicalRequest, Refused};
 use postern_web::ClientAddr;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -23,13 +28,14 @@ const HEADERS_MAX: usize = 32 * 1024;
 #[derive(Clone)]
 pub struct Router {
     tunnel: Arc<Tunnel>,
+    browser: Arc<BrowserIngress>,
     web: axum::Router,
 }
 
 impl Router {
-    /// Tunnels to `tunnel`, everything else to `web`.
-    pub fn new(tunnel: Arc<Tunnel>, web: axum::Router) -> Self {
-        Self { tunnel, web }
+    /// Hosts of applications to `browser`, tunnels to `tunnel`, everything else to `web`.
+    pub fn new(tunnel: Arc<Tunnel>, browser: Arc<BrowserIngress>, web: axum::Router) -> Self {
+        Self { tunnel, browser, web }
     }
 }
 
@@ -38,11 +44,22 @@ impl Handler for Router {
         if let Err(status) = check_size(&request) {
             return problem::bare(status);
         }
+        let canonical = match CanonicalRequest::read(request.method(), request.uri(), request.headers()) {
+            Ok(canonical) => canonical,
+            Err(refused) => return problem::refused(refused),
+        };
+        if let Some(found) = self.browser.find(&canonical) {
+            return Box::pin(self.browser.serve(request, (canonical, found), client)).await;
+        }
         match request.uri().path() {
             "/tunnel/connector" => Box::pin(self.tunnel.connector(request, client)).await,
             "/tunnel/client" => Box::pin(self.tunnel.client(request, client)).await,
             _ => Box::pin(self.page(request, client)).await,
         }
+    }
+
+    fn refuse(&self, refused: Refused) -> Response<Body> {
+        problem::refused(refused)
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Tunnel {
     /// The connectors.
     pub connectors: Connectors,
     /// Proves who a client is.
-    pub authenticator: Authenticator,
+    pub authenticator: Arc<Authenticator>,
     /// Serves clients.
     pub ingress: Arc<ClientIngress>,
     /// How often one address may try (R2).

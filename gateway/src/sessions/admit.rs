@@ -137,7 +137,7 @@ impl Door {
             .map_err(|deny| NotEntered::Removed(Box::new(deny)))
     }
 
-    fn denied(&self, deny: &Deny) -> Refused {
+    pub(super) fn denied(&self, deny: &Deny) -> Refused {
         let reason = deny.reason();
         self.journal.denied(deny);
         metrics::counter!("postern_sessions_refused_total", "reason" => reason.label()).increment(1);
@@ -146,7 +146,7 @@ impl Door {
     }
 }
 
-fn new_request(asking: &Asking, now: Timestamp) -> Request {
+pub(super) fn new_request(asking: &Asking, now: Timestamp) -> Request {
     Request {
         decision: DecisionId::mint(now, rand::random()),
         session: SessionId::mint(now, rand::random()),

@@ -11,6 +11,7 @@ use postern_tunnel_io::Cut;
 use std::{fmt, sync::Arc};
 
 /// A session's place in the live table; leaves it when dropped.
+#[derive(Debug)]
 pub(super) struct Entry {
     live: Arc<Live>,
     session: SessionId,

@@ -16,6 +16,7 @@ mod readmit;
 mod refused;
 mod session;
 mod stream;
+mod web;
 
 pub use admit::{Asking, Door};
 pub use held::{HeldOf, HeldSessions};
@@ -25,3 +26,4 @@ pub use readmit::Resuming;
 pub use refused::Refused;
 pub use session::{OpenSession, Session};
 pub use stream::Stream;
+pub use web::{Watched, WebSession};

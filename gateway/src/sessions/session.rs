@@ -36,6 +36,10 @@ impl Session {
         Self { admitted, ending, stream }
     }
 
+    pub(super) fn into_parts(self) -> (Admitted, Ending) {
+        (self.admitted, self.ending)
+    }
+
     /// What was allowed.
     pub fn permit(&self) -> &Permit {
         self.admitted.permit()

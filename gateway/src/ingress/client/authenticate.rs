@@ -1,8 +1,11 @@
 //! Who dials: a person by an access token, or a program by a service-account token. The token is proven here, once; from
 //! then on the link lives as long as the sign-in or token behind it, whose end reaches the node through the snapshot.
 
-use super::credentials::{FactCache, Unavailable};
-use crate::{policies::Policies, signing::Facts};
+use crate::{
+    ingress::facts::{FactCache, Unavailable},
+    policies::Policies,
+    signing::Facts,
+};
 use http::{HeaderMap, header};
 use postern_ids::{ServiceAccountId, SignInId, Timestamp, UserId};
 use postern_policy::{
@@ -165,18 +168,35 @@ impl Authenticator {
         if caller.is_good(&self.policies.snapshot(), now) { Ok(caller) } else { Err(NotAuthenticated::Ended) }
     }
 
-    async fn person(&self, token: &str, now: Timestamp) -> Result<Caller, NotAuthenticated> {
-        let (claims, is_fresh) = self.access(token, now)?;
+    /// The caller behind a sign-in that a cookie of ours names.
+    pub async fn signed_in(
+        &self,
+        user: UserId,
+        sign_in: SignInId,
+        now: Timestamp,
+    ) -> Result<Caller, NotAuthenticated> {
+        let facts = self.facts(user, sign_in).await?.ok_or(NotAuthenticated::Stale)?;
+        let caller = Caller::good(PrincipalId::User(user), Credential::SignIn(facts));
+        if caller.is_good(&self.policies.snapshot(), now) { Ok(caller) } else { Err(NotAuthenticated::Ended) }
+    }
+
+    /// The facts of a live sign-in of this person; none where they were never read here and the store is away.
+    async fn facts(&self, user: UserId, sign_in: SignInId) -> Result<Option<Arc<SignIn>>, NotAuthenticated> {
         let read = || async {
-            let found = self.store.sign_in(claims.sid).await?;
+            let found = self.store.sign_in(sign_in).await?;
             Ok(found.filter(|s| s.ended_at.is_none()).map(|s| (s.user, Arc::new(s.facts()))))
         };
-        let facts = match self.sign_ins.get(claims.sid, read, Instant::now()).await {
-            Ok(Some((user, facts))) if user == claims.sub => Some(facts),
-            Ok(Some(_) | None) => return Err(NotAuthenticated::Ended),
-            Err(Unavailable) if self.is_store_away() => None,
-            Err(Unavailable) => return Err(NotAuthenticated::Stale),
-        };
+        match self.sign_ins.get(sign_in, read, Instant::now()).await {
+            Ok(Some((owner, facts))) if owner == user => Ok(Some(facts)),
+            Ok(Some(_) | None) => Err(NotAuthenticated::Ended),
+            Err(Unavailable) if self.is_store_away() => Ok(None),
+            Err(Unavailable) => Err(NotAuthenticated::Stale),
+        }
+    }
+
+    async fn person(&self, token: &str, now: Timestamp) -> Result<Caller, NotAuthenticated> {
+        let (claims, is_fresh) = self.access(token, now)?;
+        let facts = self.facts(claims.sub, claims.sid).await?;
         let principal = PrincipalId::User(claims.sub);
         Ok(match facts {
             Some(facts) if is_fresh => Caller::good(principal, Credential::SignIn(facts)),

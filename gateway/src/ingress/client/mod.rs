@@ -1,7 +1,6 @@
 //! The way in of Postern's own command: a link whose lanes each ask for one session.
 
 mod authenticate;
-mod credentials;
 mod link;
 mod links;
 mod request;

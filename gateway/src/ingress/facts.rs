@@ -1,5 +1,5 @@
-//! Facts behind credentials, kept for a moment so that a dial does not depend on the store each time. What ends a
-//! credential early reaches a node through the snapshot, never through this cache.
+//! Facts behind credentials, kept for a moment so that neither a dial nor a request depends on the store each time. What
+//! ends a credential early reaches a node through the snapshot, never through this cache.
 
 use postern_store::StoreError;
 use std::{
@@ -14,33 +14,39 @@ use std::{
 const KEPT_MAX: usize = 16_384;
 /// After this long the store is asked again, if it is there.
 const FRESH_FOR: Duration = Duration::from_secs(30);
-/// The longest that a dial waits for the store (D4).
+/// The longest that anybody waits for the store (D4).
 const READ_MAX: Duration = Duration::from_secs(1);
 
 /// The store did not answer, and it was not asked about this credential before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the store is away and has not been asked about this credential before")]
-pub(super) struct Unavailable;
+pub(in crate::ingress) struct Unavailable;
 
 /// Facts by credential.
 #[derive(Debug)]
-pub(super) struct FactCache<K, F> {
+pub(in crate::ingress) struct FactCache<K, F> {
     kept: Mutex<HashMap<K, (F, Instant)>>,
+    fresh_for: Duration,
 }
 
 impl<K, F> Default for FactCache<K, F> {
     fn default() -> Self {
-        Self { kept: Mutex::default() }
+        Self { kept: Mutex::default(), fresh_for: FRESH_FOR }
     }
 }
 
 impl<K: Eq + Hash + Copy, F: Clone> FactCache<K, F> {
+    /// For facts that do not change under their key: the store is asked once.
+    pub(in crate::ingress) fn lasting() -> Self {
+        Self { kept: Mutex::default(), fresh_for: Duration::MAX }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<K, (F, Instant)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The facts of `key`: the kept ones while they are fresh, else what the store says, else the kept ones.
-    pub(super) async fn get<R>(
+    pub(in crate::ingress) async fn get<R>(
         &self,
         key: K,
         read: impl FnOnce() -> R,
@@ -51,7 +57,7 @@ impl<K: Eq + Hash + Copy, F: Clone> FactCache<K, F> {
     {
         let kept = self.lock().get(&key).cloned();
         if let Some((facts, at)) = &kept
-            && now.saturating_duration_since(*at) < FRESH_FOR
+            && now.saturating_duration_since(*at) < self.fresh_for
         {
             return Ok(Some(facts.clone()));
         }
@@ -71,7 +77,7 @@ impl<K: Eq + Hash + Copy, F: Clone> FactCache<K, F> {
     fn keep(&self, key: K, facts: F, now: Instant) {
         let mut kept = self.lock();
         if kept.len() >= KEPT_MAX && !kept.contains_key(&key) {
-            kept.retain(|_, (_, at)| now.saturating_duration_since(*at) < FRESH_FOR);
+            kept.retain(|_, (_, at)| now.saturating_duration_since(*at) < self.fresh_for);
             let any = kept.keys().next().copied();
             if kept.len() >= KEPT_MAX {
                 any.map(|any| kept.remove(&any));

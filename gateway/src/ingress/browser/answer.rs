@@ -1,0 +1,104 @@
+//! Why a request has no answer of the application, and how that is said: as a page to people, as a problem to programs.
+
+use super::{hosts::App, request::Nature};
+use crate::sessions::Refused;
+use axum::body::Body;
+use http::{Response, StatusCode};
+use postern_ids::{Ended, Refusal};
+use postern_web::apps::{self, AppPage};
+
+/// Why there is no answer of the application.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The request cannot be taken as it is.
+    Refused(postern_canonical::Refused),
+    /// Policy says no, or something that policy needs is away.
+    Denied(Box<Refused>),
+    /// There is no way to the application.
+    NotOpened(Box<Refused>),
+    /// The right to it ended meanwhile.
+    Ended(Ended),
+    /// The application took too long.
+    Timeout,
+    /// The application breaks the protocol or the connection.
+    BadUpstream,
+    /// A page of somebody else opened a WebSocket.
+    Foreign,
+    /// The application cannot be told who asks.
+    NotAsserted,
+}
+
+/// Who is answered, and about what.
+pub(super) struct About<'a> {
+    pub(super) app: &'a App,
+    pub(super) nature: &'a Nature,
+    /// The name of whoever asked; empty for nobody.
+    pub(super) user: &'a str,
+    /// Where a person can prove more, where that may help.
+    pub(super) step_up: Option<String>,
+}
+
+/// The answer.
+pub(super) fn told(trouble: &Trouble, about: &About<'_>) -> Response<Body> {
+    let (resource, request) = (about.app.resource.name.as_str(), about.nature.id.to_string());
+    let request = request.as_str();
+    tracing::debug!(resource, request.id = request, trouble = ?trouble, "a browser was not served");
+    let page = match trouble {
+        Trouble::Refused(refused) => return bad_request(*refused, about.nature),
+        Trouble::Denied(refused) | Trouble::NotOpened(refused) => of_refusal(refused, about, request),
+        Trouble::Ended(Ended::Finished | Ended::GatewayStopped) => AppPage::Unavailable { request },
+        Trouble::Ended(_) => AppPage::SignedOutMeanwhile,
+        Trouble::Timeout => AppPage::Timeout { resource, request },
+        Trouble::NotAsserted => AppPage::Unavailable { request },
+        Trouble::BadUpstream => AppPage::BadUpstream { resource, request },
+        Trouble::Foreign => {
+            return say_with(AppPage::BadRequest { label: "origin" }, about.nature, StatusCode::FORBIDDEN);
+        }
+    };
+    say(page, about.nature)
+}
+
+fn of_refusal<'a>(refused: &'a Refused, about: &'a About<'_>, request: &'a str) -> AppPage<'a> {
+    let resource = about.app.resource.name.as_str();
+    match (refused.refusal, refused.decision) {
+        (
+            Refusal::NoConnector
+            | Refusal::TryNext
+            | Refusal::Draining
+            | Refusal::LinkLost
+            | Refusal::GrantRefused,
+            _,
+        ) => AppPage::NoConnector { resource, request },
+        (Refusal::TargetUnreachable | Refusal::TargetNotAllowed, _) => {
+            AppPage::TargetFailed { resource, request }
+        }
+        (Refusal::Timeout, _) => AppPage::Timeout { resource, request },
+        (Refusal::Limit, _) => AppPage::Limit { retry_after_s: 5 },
+        (Refusal::NotRecorded | Refusal::PolicyStale, _) => AppPage::Unavailable { request },
+        (_, Some(decision)) => AppPage::Denied {
+            resource,
+            sentence: &refused.message,
+            decision,
+            user: about.user,
+            step_up: about.step_up.as_deref(),
+        },
+        (_, None) => AppPage::SignedOutMeanwhile,
+    }
+}
+
+/// A request that cannot be taken as it is.
+pub(super) fn bad_request(refused: postern_canonical::Refused, nature: &Nature) -> Response<Body> {
+    let status = StatusCode::from_u16(refused.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    say_with(AppPage::BadRequest { label: refused.label() }, nature, status)
+}
+
+/// As a page or as a problem.
+pub(super) fn say(page: AppPage<'_>, nature: &Nature) -> Response<Body> {
+    if nature.shows_pages { apps::page(page) } else { apps::problem(page) }
+}
+
+fn say_with(page: AppPage<'_>, nature: &Nature, status: StatusCode) -> Response<Body> {
+    let mut response = say(page, nature);
+    *response.status_mut() = status;
+    response
+}
