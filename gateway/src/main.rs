@@ -39,7 +39,9 @@ fn run(action: Action) -> Result<(), Failure> {
         Action::Version => println!("postern-gateway {}", env!("CARGO_PKG_VERSION")),
         Action::CheckConfig { keys: true, .. } => print!("{}", command::keys()),
         Action::CheckConfig { settings, .. } => {
-            command::load(&settings)?;
+            for warning in command::load(&settings)?.warnings() {
+                eprintln!("warning: {warning}");
+            }
             println!("the configuration is good");
         }
         Action::Migrate(settings) => {

@@ -20,11 +20,12 @@ impl Difference {
         let Config {
             public_url,
             gateways,
+            apps_domain,
             state_dir,
             master_key_file,
             listen,
             internal,
-            certificate,
+            certificates,
             store,
             log,
             limits,
@@ -33,6 +34,8 @@ impl Difference {
         found.after_restart("public_url", *public_url != next.public_url);
         // They are in the certificate, and in what was told to commands and connectors.
         found.after_restart("gateways", *gateways != next.gateways);
+        // Sign-ins and certificates are bound to the names below it.
+        found.after_restart("apps_domain", *apps_domain != next.apps_domain);
         found.after_restart("state_dir", *state_dir != next.state_dir);
         found.after_restart("master_key_file", *master_key_file != next.master_key_file);
         found.after_restart("listen.address", listen.address != next.listen.address);
@@ -42,8 +45,8 @@ impl Difference {
         }
         found.after_restart("internal.address", *internal != next.internal);
         // Clients and connectors pinned whether the gateway is its own authority.
-        match certificate.is_some() == next.certificate.is_some() {
-            true => found.at_once("tls.certificate", *certificate != next.certificate),
+        match certificates.is_empty() == next.certificates.is_empty() {
+            true => found.at_once("tls.certificate", *certificates != next.certificates),
             false => found.after_restart("tls.certificate", true),
         }
         found.after_restart("store.url", *store != next.store);
@@ -96,8 +99,8 @@ impl Config {
         if is_same_kind(&self.listen.mode, &next.listen.mode) {
             self.listen.mode = next.listen.mode.clone();
         }
-        if self.certificate.is_some() == next.certificate.is_some() {
-            self.certificate.clone_from(&next.certificate);
+        if self.certificates.is_empty() == next.certificates.is_empty() {
+            self.certificates.clone_from(&next.certificates);
         }
         self.log.level.clone_from(&next.log.level);
         self.limits = next.limits;

@@ -1,5 +1,7 @@
 //! What a node needs to boot, and nothing else; parsed once at the door, with every mistake reported at once.
 
+mod apps;
+mod certificates;
 mod difference;
 mod files;
 mod mistake;
@@ -10,6 +12,7 @@ mod settings;
 mod tests;
 mod urls;
 
+pub use apps::is_within;
 pub use difference::Difference;
 pub use files::prepare_state_dir;
 pub use mistake::{Mistake, Mistakes, Origin};
@@ -32,6 +35,9 @@ pub struct Config {
     /// Where commands and connectors dial, in this order: one address for each gateway of the installation. Empty where the
     /// public URL is the only one.
     pub gateways: Vec<Url>,
+    /// The domain whose names are those of applications, canonical; without it only applications with hosts of their own
+    /// are published.
+    pub apps_domain: Option<String>,
     /// The directory of everything this node keeps.
     pub state_dir: PathBuf,
     /// The file of the key that seals secrets, if it is not the one in the state directory.
@@ -40,8 +46,9 @@ pub struct Config {
     pub listen: Listen,
     /// The address of the internal listener.
     pub internal: SocketAddr,
-    /// A certificate from files; without one the gateway is its own certificate authority.
-    pub certificate: Option<CertificateFiles>,
+    /// Certificates from files; the first is for those who ask for no name that one of them covers. Without any the gateway
+    /// is its own certificate authority.
+    pub certificates: Vec<CertificateFiles>,
     /// The store.
     pub store: StoreUrl,
     /// How log lines look and which are written.

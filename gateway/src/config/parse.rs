@@ -1,8 +1,8 @@
 //! Settings become a `Config`, or a list of everything that is wrong with them.
 
 use super::{
-    CertificateFiles, Config, Limits, Listen, Log, LogFormat, Mistake, Mistakes, Mode, Origin, Settings,
-    StoreUrl, files, reader::Reader,
+    Config, Limits, Listen, Log, LogFormat, Mistake, Mistakes, Mode, Origin, Settings, StoreUrl, files,
+    reader::Reader,
 };
 use ipnet::IpNet;
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
@@ -15,9 +15,11 @@ pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Conf
     let mut reader = Reader { settings, mistakes };
     let public_url = reader.public_url();
     let gateways = reader.gateways();
+    let consoles: Vec<_> = public_url.iter().chain(&gateways).collect();
+    let apps_domain = reader.apps_domain(&consoles);
     let state_dir = reader.path("state_dir").unwrap_or_else(|| STATE_DIR.into());
     let mode = reader.mode();
-    let certificate = reader.certificate(&mode);
+    let certificates = reader.certificates(&mode);
     let store = reader.store();
     let master_key_file = reader.master_key_file(&store);
     let address = reader.parsed("listen.address", LISTEN, "write an address and a port, such as [::]:443");
@@ -34,11 +36,12 @@ pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Conf
             Ok(Config {
                 public_url,
                 gateways,
+                apps_domain,
                 state_dir,
                 master_key_file,
                 listen,
                 internal,
-                certificate,
+                certificates,
                 store,
                 log,
                 limits,
@@ -103,38 +106,6 @@ impl Reader<'_> {
             }
         }
         all_good.then_some(networks)
-    }
-
-    fn certificate(&mut self, mode: &Option<Mode>) -> Option<CertificateFiles> {
-        let (chain, key) = (self.path("tls.certificate"), self.path("tls.key"));
-        let (chain, key) = match (chain, key) {
-            (None, None) => return None,
-            (Some(chain), Some(key)) => (chain, key),
-            (Some(_), None) => {
-                self.wrong(
-                    self.at("tls.certificate"),
-                    "tls.certificate needs tls.key",
-                    "set both, or neither",
-                );
-                return None;
-            }
-            (None, Some(_)) => {
-                self.wrong(self.at("tls.key"), "tls.key needs tls.certificate", "set both, or neither");
-                return None;
-            }
-        };
-        if matches!(mode, Some(Mode::HttpBehindProxy(_))) {
-            let at = self.at("tls.certificate");
-            self.wrong(
-                at,
-                "tls.certificate has no effect in mode http_behind_proxy",
-                "remove it, or choose another mode",
-            );
-        }
-        if let Err(mistake) = files::check_secret_file(&key, "tls.key", self.at("tls.key")) {
-            self.mistakes.push(mistake);
-        }
-        Some(CertificateFiles { chain, key })
     }
 
     fn store(&mut self) -> Option<StoreUrl> {

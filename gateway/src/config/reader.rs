@@ -39,6 +39,25 @@ impl Reader<'_> {
         Some(text.into())
     }
 
+    /// Any number of paths: a list, or one; in the environment separated by commas.
+    pub(super) fn paths(&mut self, key: &str) -> Vec<PathBuf> {
+        let Some(entry) = self.settings.entry(key) else { return Vec::new() };
+        let words: Vec<String> = match &entry.at {
+            Origin::Environment(_) => entry
+                .items
+                .iter()
+                .flat_map(|item| item.split(','))
+                .map(|word| word.trim().to_owned())
+                .collect(),
+            Origin::File { .. } | Origin::Flag(_) | Origin::Nowhere => entry.items.clone(),
+        };
+        if words.iter().any(String::is_empty) {
+            self.wrong(self.at(key), format!("{key} is empty"), "write a path, or remove the setting");
+            return Vec::new();
+        }
+        words.into_iter().map(PathBuf::from).collect()
+    }
+
     pub(super) fn parsed<T: FromStr>(&mut self, key: &str, default: &str, hint: &str) -> Option<T>
     where
         T::Err: Display,

@@ -67,6 +67,71 @@ fn gateways_are_bare_https_urls_that_others_can_dial() {
 }
 
 #[test]
+fn c03_no_gateway_lies_inside_the_domain_of_applications() {
+    let with = |domain: &str| {
+        let text =
+            "public_url = \"https://postern.example.com:8443\"\ngateways = [\"https://gw1.example.net\"]";
+        load(&format!("{text}\napps_domain = {domain:?}"))
+    };
+    assert_eq!(load("public_url = \"https://a.example\"").unwrap().apps_domain, None);
+    let good = with("Apps.Example.ORG").unwrap();
+    assert_eq!(good.apps_domain.as_deref(), Some("apps.example.org"));
+    assert!(good.warnings().is_empty(), "{:?}", good.warnings());
+    for (bad, said) in [
+        ("example.com", "inside"),
+        ("com", "inside"),
+        ("postern.example.com", "inside"),
+        ("POSTERN.example.com", "inside"),
+        ("gw1.example.net", "inside"),
+        ("example.net", "inside"),
+        ("apps.example.org:443", "no domain"),
+        ("*.apps.example.org", "no domain"),
+        ("apps.example.org.", "no domain"),
+        ("https://apps.example.org", "no domain"),
+        ("10.0.0.1", "no domain"),
+        ("[::1]", "no domain"),
+        ("", "no domain"),
+    ] {
+        let Mistakes(mistakes) = with(bad).unwrap_err();
+        assert!(mistakes[0].what.contains(said) && !mistakes[0].hint.is_empty(), "{bad}: {mistakes:?}");
+        assert!(matches!(mistakes[0].at, Origin::File { line: 3, .. }), "{mistakes:?}");
+    }
+    let env = [("POSTERN_APPS_DOMAIN".to_owned(), "a.example".to_owned())];
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(&dir, "g.toml", "public_url = \"https://x.a.example\"", 0o600);
+    let error = Config::load(Some(&path), env, &[]).unwrap_err().to_string();
+    assert!(error.contains("POSTERN_APPS_DOMAIN") && error.contains("inside"), "{error}");
+}
+
+#[test]
+fn c03_sharing_a_registrable_domain_is_only_a_warning() {
+    let config =
+        load("public_url = \"https://postern.example.com\"\napps_domain = \"apps.example.com\"").unwrap();
+    let warnings = config.warnings();
+    assert!(warnings.len() == 1 && warnings[0].contains(" example.com"), "{warnings:?}");
+}
+
+#[test]
+fn certificates_and_keys_come_in_pairs() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = [write(&dir, "a.key", "", 0o600), write(&dir, "b.key", "", 0o600)];
+    let with = |tls: &str| load(&format!("public_url = \"https://a.example\"\n[tls]\n{tls}"));
+    let (a, b) = (keys[0].display(), keys[1].display());
+    let one = with(&format!("certificate = \"/a.pem\"\nkey = \"{a}\"")).unwrap().certificates;
+    assert_eq!(one, [CertificateFiles { chain: "/a.pem".into(), key: keys[0].clone() }]);
+    let two = with(&format!("certificate = [\"/a.pem\", \"/b.pem\"]\nkey = [\"{a}\", \"{b}\"]")).unwrap();
+    assert_eq!(two.certificates[1], CertificateFiles { chain: "/b.pem".into(), key: keys[1].clone() });
+    for bad in [
+        format!("certificate = [\"/a.pem\", \"/b.pem\"]\nkey = \"{a}\""),
+        "certificate = \"/a.pem\"".to_owned(),
+        format!("key = \"{a}\""),
+        format!("certificate = \"\"\nkey = \"{a}\""),
+    ] {
+        assert!(with(&bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn l06_an_unknown_key_is_refused_and_the_nearest_is_named() {
     let Mistakes(mistakes) =
         load("public_url = \"https://a.example\"\nstate_dri = \"/x\"\n[tsl]\nkey = \"k\"").unwrap_err();
@@ -172,6 +237,7 @@ fn what_differs_is_named_and_only_what_can_change_now_is_adopted() {
     adopted.adopt(&next);
     assert_eq!(Difference::between(&adopted, &next).at_once, [""; 0]);
     assert_eq!(Difference::between(&adopted, &next).after_restart, difference.after_restart);
-    let differing = Difference::between(&now, &load("public_url = \"https://b.example\"").unwrap());
-    assert_eq!(differing.after_restart, ["public_url", "listen.mode"]);
+    let text = "public_url = \"https://b.example\"\napps_domain = \"apps.example\"";
+    let differing = Difference::between(&now, &load(text).unwrap());
+    assert_eq!(differing.after_restart, ["public_url", "apps_domain", "listen.mode"]);
 }

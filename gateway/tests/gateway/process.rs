@@ -99,6 +99,24 @@ fn l06_a_wrong_configuration_ends_with_78_and_every_mistake() {
 }
 
 #[test]
+fn c03_a_console_inside_the_domain_of_applications_ends_with_78() {
+    let dir = tempfile::tempdir().unwrap();
+    let path =
+        config(dir.path(), "gateways = [\"https://x.apps.example\"]\napps_domain = \"apps.example\"\n");
+    let bad = check(&path);
+    assert_eq!(bad.status.code(), Some(78));
+    let text = String::from_utf8_lossy(&bad.stderr);
+    assert!(text.contains("gateway.toml:4") && text.contains("hint:") && text.contains("inside"), "{text}");
+    let served = program().arg("serve").arg("--config").arg(&path).output().unwrap();
+    assert_eq!(served.status.code(), Some(78));
+    let path =
+        config(dir.path(), "gateways = [\"https://x.example.com\"]\napps_domain = \"apps.example.com\"\n");
+    let shared = check(&path);
+    assert_eq!(shared.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&shared.stderr).contains("warning: "));
+}
+
+#[test]
 fn l06_a_state_directory_that_others_may_read_stops_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let path = config(dir.path(), "");
