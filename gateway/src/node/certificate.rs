@@ -1,4 +1,4 @@
-//! The certificate of the public port: from files, or from the authority; renewed while the node runs.
+//! The certificates of the public port: from files, or from the authority; renewed while the node runs.
 
 use super::{
     files::{self, StateDir},
@@ -9,19 +9,20 @@ use crate::{
     config::{CertificateFiles, Config},
     exit::Failure,
     policies::wall_clock,
-    tls::{Authority, Certificates},
+    tls::{Authority, Certificates, PerHost, covers},
 };
 use postern_store::Store;
+use rustls::sign::CertifiedKey;
 use std::{convert::Infallible, sync::Arc};
 use url::{Host, Url};
 
-/// Where the certificate comes from.
-pub(super) enum Source {
-    Files(CertificateFiles),
-    Own { authority: Box<Authority>, hosts: Vec<Host<String>> },
+/// Where certificates come from.
+enum Source {
+    Files(Vec<CertificateFiles>),
+    Own { authority: Arc<Authority>, hosts: Vec<Host<String>> },
 }
 
-/// The certificate in use and where the next one comes from.
+/// The certificates in use and where the next ones come from.
 #[derive(Clone)]
 pub(super) struct Presented {
     pub(super) certificates: Arc<Certificates>,
@@ -35,21 +36,23 @@ impl Presented {
         store: &Store,
         state: &StateDir,
     ) -> Result<Self, Failure> {
-        let source = match &config.certificate {
-            Some(files) => Source::Files(files.clone()),
-            None => {
-                let hosts = hosts(public_url, gateways);
-                let authority = first_start::authority(store).await?;
-                files::write(&state.authority(), authority.pem().as_bytes(), 0o644)?;
-                tracing::info!(
-                    ca_sha256 = hex(&authority.fingerprint()),
-                    "the gateway is its own certificate authority"
-                );
-                Source::Own { authority: Box::new(authority), hosts }
-            }
-        };
-        let first = source.issue()?;
-        Ok(Self { certificates: Certificates::new(first), source: Arc::new(source) })
+        if !config.certificates.is_empty() {
+            let source = Source::Files(config.certificates.clone());
+            let certificates = source.issue()?;
+            tell_uncovered(&certificates, config);
+            return Ok(Self { certificates: Certificates::several(certificates), source: Arc::new(source) });
+        }
+        let hosts = hosts(public_url, gateways);
+        let authority = Arc::new(first_start::authority(store).await?);
+        files::write(&state.authority(), authority.pem().as_bytes(), 0o644)?;
+        tracing::info!(
+            ca_sha256 = hex(&authority.fingerprint()),
+            "the gateway is its own certificate authority"
+        );
+        let first = issue(&authority, &hosts)?;
+        let per_host = per_host(Arc::clone(&authority));
+        let source = Arc::new(Source::Own { authority, hosts });
+        Ok(Self { certificates: Certificates::issuing(first, per_host), source })
     }
 
     /// The fingerprint that clients pin, if the gateway is its own authority.
@@ -60,20 +63,24 @@ impl Presented {
         }
     }
 
-    /// Presents a certificate that was read or issued now. A bad one changes nothing.
+    /// Presents certificates that were read or issued now. A bad one changes nothing.
     fn renew(&self) -> Result<(), Failure> {
         self.certificates.replace(self.source.issue()?);
         Ok(())
     }
 
-    /// Presents the certificate of these files as they are now, or a new one of the own authority. A bad one changes
-    /// nothing. Whether the node is its own authority is not for this to change.
-    pub(super) fn renew_as(&mut self, files: Option<&CertificateFiles>) -> Result<(), Failure> {
-        let source = match (files, &*self.source) {
-            (Some(files), Source::Files(_)) => Arc::new(Source::Files(files.clone())),
-            (Some(_) | None, Source::Own { .. }) | (None, Source::Files(_)) => Arc::clone(&self.source),
+    /// Presents the certificates of this configuration's files as they are now, or new ones of the own authority. A bad
+    /// one changes nothing. Whether the node is its own authority is not for this to change.
+    pub(super) fn renew_as(&mut self, config: &Config) -> Result<(), Failure> {
+        let source = match (config.certificates.as_slice(), &*self.source) {
+            ([_, ..], Source::Files(_)) => Arc::new(Source::Files(config.certificates.clone())),
+            (_, Source::Own { .. }) | ([], Source::Files(_)) => Arc::clone(&self.source),
         };
-        self.certificates.replace(source.issue()?);
+        let certificates = source.issue()?;
+        if let Source::Files(_) = &*source {
+            tell_uncovered(&certificates, config);
+        }
+        self.certificates.replace(certificates);
         self.source = source;
         Ok(())
     }
@@ -90,13 +97,42 @@ impl Presented {
 }
 
 impl Source {
-    fn issue(&self) -> Result<rustls::sign::CertifiedKey, Failure> {
+    /// At least one.
+    fn issue(&self) -> Result<Vec<CertifiedKey>, Failure> {
         match self {
-            Self::Files(files) => Certificates::read(files).map_err(|error| Failure::Config(chain(&error))),
-            Self::Own { authority, hosts } => authority
-                .issue(hosts, rand::random(), wall_clock())
-                .map_err(|error| Failure::Software(chain(&error))),
+            Self::Files(files) => files
+                .iter()
+                .map(|files| Certificates::read(files).map_err(|error| Failure::Config(chain(&error))))
+                .collect(),
+            Self::Own { authority, hosts } => Ok(vec![issue(authority, hosts)?]),
         }
+    }
+}
+
+fn issue(authority: &Authority, hosts: &[Host<String>]) -> Result<CertifiedKey, Failure> {
+    authority.issue(hosts, rand::random(), wall_clock()).map_err(|error| Failure::Software(chain(&error)))
+}
+
+/// Certificates for the names of applications.
+fn per_host(authority: Arc<Authority>) -> PerHost {
+    PerHost::new(move |host| match issue(&authority, &[Host::Domain(host.to_owned())]) {
+        Ok(issued) => Some(issued),
+        Err(error) => {
+            tracing::error!(host, error = %error, "no certificate could be issued for an application");
+            None
+        }
+    })
+}
+
+/// Browsers would refuse what no certificate covers, and only whoever owns the certificates can help.
+fn tell_uncovered(certificates: &[CertifiedKey], config: &Config) {
+    let Some(domain) = &config.apps_domain else { return };
+    let some_application = format!("any-application.{domain}");
+    if !certificates.iter().any(|certified| covers(certified, &some_application)) {
+        tracing::warn!(
+            apps_domain = domain,
+            "no certificate of tls.certificate covers *.{domain}: browsers will refuse the applications"
+        );
     }
 }
 

@@ -20,7 +20,7 @@ impl Node {
                 return;
             }
         };
-        if let Err(error) = self.presented.renew_as(next.certificate.as_ref()) {
+        if let Err(error) = self.presented.renew_as(&next) {
             return tracing::error!(error = %error, "the certificate is not usable: nothing changed");
         }
         let difference = Difference::between(&self.config, &next);

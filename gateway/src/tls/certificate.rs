@@ -1,15 +1,17 @@
-//! The certificate that is presented, replaceable while connections come in.
+//! The certificates that are presented, chosen by the name that is asked for, replaceable while connections come in.
 
+use super::per_host::PerHost;
 use crate::config::CertificateFiles;
 use arc_swap::ArcSwap;
 use postern_tunnel_io::tls::crypto_provider;
 use rustls::{
     ServerConfig,
+    client::verify_server_name,
     crypto::aws_lc_rs::{Ticketer, sign::any_supported_type},
-    server::{ClientHello, ResolvesServerCert},
+    server::{ClientHello, ParsedCertificate, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use std::{path::PathBuf, sync::Arc};
 
 /// A certificate that cannot be used.
@@ -34,21 +36,56 @@ pub enum CertificateError {
     Rejected(#[source] rustls::Error),
 }
 
-/// The certificate in use; new connections get the newest.
+/// The certificates in use; new connections get the newest.
 #[derive(Debug)]
 pub struct Certificates {
-    current: ArcSwap<CertifiedKey>,
+    /// Never empty; the first is for those whose name none covers.
+    current: ArcSwap<Vec<Arc<CertifiedKey>>>,
+    per_host: Option<PerHost>,
 }
 
 impl Certificates {
-    /// Begins with `first`.
+    /// Begins with `first` for every name.
     pub fn new(first: CertifiedKey) -> Arc<Self> {
-        Arc::new(Self { current: ArcSwap::from_pointee(first) })
+        Arc::new(Self { current: ArcSwap::from_pointee(vec![Arc::new(first)]), per_host: None })
     }
 
-    /// New connections get `next`; those that live keep what they have.
-    pub fn replace(&self, next: CertifiedKey) {
-        self.current.store(Arc::new(next));
+    /// Begins with `first`; the names of applications get certificates of their own.
+    pub fn issuing(first: CertifiedKey, per_host: PerHost) -> Arc<Self> {
+        Arc::new(Self { per_host: Some(per_host), ..Self::of(vec![first]) })
+    }
+
+    /// Begins with several, of which there has to be one.
+    pub fn several(all: Vec<CertifiedKey>) -> Arc<Self> {
+        Arc::new(Self::of(all))
+    }
+
+    fn of(all: Vec<CertifiedKey>) -> Self {
+        Self { current: ArcSwap::from_pointee(all.into_iter().map(Arc::new).collect()), per_host: None }
+    }
+
+    /// New connections get one of `next`; those that live keep what they have.
+    pub fn replace(&self, next: Vec<CertifiedKey>) {
+        self.current.store(Arc::new(next.into_iter().map(Arc::new).collect()));
+        if let Some(per_host) = &self.per_host {
+            per_host.forget();
+        }
+    }
+
+    /// Says under which hosts applications are published, once: only these get certificates of their own.
+    pub fn publish(&self, is_published: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        if let Some(per_host) = &self.per_host {
+            per_host.publish(Box::new(is_published));
+        }
+    }
+
+    /// The certificate for somebody who asks for this name.
+    pub(super) fn select(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        let current = self.current.load();
+        let Some(name) = name else { return current.first().cloned() };
+        let covering = current.iter().find(|certified| covers(certified, name)).cloned();
+        let issued = || self.per_host.as_ref()?.certificate(name);
+        covering.or_else(issued).or_else(|| current.first().cloned())
     }
 
     /// Reads a certificate from files.
@@ -72,9 +109,18 @@ impl Certificates {
 }
 
 impl ResolvesServerCert for Certificates {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.load_full())
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.select(hello.server_name())
     }
+}
+
+/// Whether clients take a certificate for this name, wildcards included.
+pub fn covers(certified: &CertifiedKey, name: &str) -> bool {
+    let Some(leaf) = certified.cert.first() else { return false };
+    let (Ok(parsed), Ok(name)) = (ParsedCertificate::try_from(leaf), ServerName::try_from(name)) else {
+        return false;
+    };
+    verify_server_name(&parsed, &name).is_ok()
 }
 
 /// TLS 1.2 and 1.3 with session tickets; HTTP/2 and HTTP/1.1 by ALPN.
@@ -107,6 +153,41 @@ mod tests {
         Certificates::read(&files).unwrap();
         fs::write(&files.chain, "").unwrap();
         assert!(Certificates::read(&files).is_err());
+    }
+
+    #[test]
+    fn h08_each_name_gets_the_certificate_that_covers_it_and_a_strange_one_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |name: &str| {
+            let (chain, key) = (dir.path().join("chain.pem"), dir.path().join("key.pem"));
+            let made = make(name);
+            fs::write(&chain, made.0).unwrap();
+            fs::write(&key, made.1).unwrap();
+            Certificates::read(&CertificateFiles { chain, key }).unwrap()
+        };
+        let certificates = Certificates::several(vec![
+            read("postern.example.com"),
+            read("*.apps.example.com"),
+            read("wiki.example.org"),
+        ]);
+        let chosen = |name: Option<&str>| {
+            let chosen = certificates.select(name).unwrap();
+            certificates.current.load().iter().position(|known| Arc::ptr_eq(known, &chosen)).unwrap()
+        };
+        for (name, place) in [
+            ("postern.example.com", 0),
+            ("grafana.apps.example.com", 1),
+            ("GRAFANA.apps.example.com", 1),
+            ("wiki.example.org", 2),
+            ("a.b.apps.example.com", 0),
+            ("apps.example.com", 0),
+            ("other.example", 0),
+        ] {
+            assert_eq!(chosen(Some(name)), place, "{name}");
+        }
+        assert_eq!(chosen(None), 0);
+        certificates.replace(vec![read("wiki.example.org")]);
+        assert_eq!(chosen(Some("grafana.apps.example.com")), 0);
     }
 
     fn make(name: &str) -> (String, String) {

@@ -1,7 +1,9 @@
-//! The gateway's certificate: from files, or from its own certificate authority.
+//! The gateway's certificates: from files, or from its own certificate authority.
 
 mod authority;
 mod certificate;
+mod per_host;
 
 pub use authority::Authority;
-pub use certificate::{CertificateError, Certificates, server_config};
+pub use certificate::{CertificateError, Certificates, covers, server_config};
+pub use per_host::PerHost;
