@@ -1,6 +1,10 @@
 //! A host in its one spelling: lower case, no trailing dot, the form that goes over the wire (H7).
 
-use std::{fmt, net::Ipv6Addr, str::FromStr};
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
 
 /// The longest host name (RFC 1035 section 2.3.4).
 const NAME_MAX: usize = 253;
@@ -27,6 +31,11 @@ impl Host {
     /// The port, if one is written.
     pub fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// Whether it is an address, not a name.
+    pub fn is_address(&self) -> bool {
+        self.name.starts_with('[') || self.name.parse::<Ipv4Addr>().is_ok()
     }
 
     /// Whether both mean the same address of the same scheme.
@@ -108,5 +117,5 @@ fn looks_like_an_odd_address(name: &str) -> bool {
     let is_hexadecimal =
         last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
     let is_number = last.bytes().all(|b| b.is_ascii_digit()) || is_hexadecimal;
-    is_number && name.parse::<std::net::Ipv4Addr>().is_err()
+    is_number && name.parse::<Ipv4Addr>().is_err()
 }

@@ -38,7 +38,8 @@ fn refused(text: &str) -> Option<Refused> {
 fn ordinary_requests_pass_whole() {
     for text in [
         "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
-        "GET /a?b=c HTTP/1.0\r\nHost: a.example\r\nConnection: keep-alive\r\n\r\n",
+        "GET /a?b=c HTTP/1.0\r\nHost: a.example\r\nConnection: close\r\n\r\n",
+        "POST / HTTP/1.0\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n00\r\nX-T: 1\r\n\r\n",
@@ -140,11 +141,8 @@ fn h04_nothing_passes_behind_an_upgrade_until_it_is_answered() {
     taken.upgraded();
     assert_eq!(taken.release(b"\x81\x00anything"), Ok(10));
     let mut refused = start();
-    refused.not_upgraded(true);
+    refused.not_upgraded();
     assert_eq!(refused.release(&early[head.len()..]), Err(Refused::Framing));
-    let mut quiet = start();
-    quiet.not_upgraded(false);
-    assert_eq!(quiet.release(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(27));
     let with_body =
         "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 1\r\n\r\na";
     assert_eq!(verdict(with_body), Err(Refused::Framing));
@@ -154,6 +152,10 @@ fn h04_nothing_passes_behind_an_upgrade_until_it_is_answered() {
 fn h05_http_10_has_no_chunks_and_no_other_version_is_spoken() {
     let text = "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     assert_eq!(refused(text), Some(Refused::Framing));
+    let kept = "GET / HTTP/1.0\r\nHost: a\r\nConnection: Keep-Alive\r\n\r\n";
+    assert_eq!(refused(kept), Some(Refused::Framing));
+    let until_the_end = "POST / HTTP/1.0\r\nHost: a\r\n\r\nbody";
+    assert_eq!(refused(until_the_end), Some(Refused::Framing));
     for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "HTTP/1.1.1", "HTTP/11"] {
         assert_eq!(
             refused(&format!("GET / {version}\r\nHost: a\r\n\r\n")),
@@ -162,6 +164,13 @@ fn h05_http_10_has_no_chunks_and_no_other_version_is_spoken() {
         );
     }
     assert_eq!(refused("GET / http/1.1\r\nHost: a\r\n\r\n"), Some(Refused::Head));
+}
+
+#[test]
+fn h06_methods_that_turn_the_connection_or_the_request_around_are_refused() {
+    for line in ["CONNECT a:443 HTTP/1.1", "TRACE / HTTP/1.1", "TRACK / HTTP/1.1"] {
+        assert_eq!(refused(&format!("{line}\r\nHost: a\r\n\r\n")), Some(Refused::Method), "{line}");
+    }
 }
 
 #[test]

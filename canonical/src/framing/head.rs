@@ -36,7 +36,7 @@ impl Head {
         let length = end + END.len();
         let head = bytes.get(..end).unwrap_or_default();
         let mut lines = lines(head)?.into_iter();
-        let version = request_line(lines.next().unwrap_or_default())?;
+        let line = request_line(lines.next().unwrap_or_default())?;
         let mut fields = Fields::default();
         for (index, line) in lines.enumerate() {
             if index >= FIELDS_MAX {
@@ -44,7 +44,7 @@ impl Head {
             }
             fields.take(line)?;
         }
-        let (body, upgrades) = fields.judge(version)?;
+        let (body, upgrades) = fields.judge(line)?;
         Ok(Some(Self { length, body, upgrades }))
     }
 }
@@ -83,7 +83,14 @@ fn lines(head: &[u8]) -> Result<Vec<&[u8]>, Refused> {
     Ok(head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect())
 }
 
-fn request_line(line: &[u8]) -> Result<Version, Refused> {
+/// What framing has to know of a request line.
+#[derive(Debug, Clone, Copy)]
+struct RequestLine<'a> {
+    method: &'a [u8],
+    version: Version,
+}
+
+fn request_line(line: &[u8]) -> Result<RequestLine<'_>, Refused> {
     let mut parts = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -93,6 +100,10 @@ fn request_line(line: &[u8]) -> Result<Version, Refused> {
     if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
         return Err(Refused::Head);
     }
+    // What follows CONNECT is another protocol; TRACE gives headers back to scripts that must not see them.
+    if matches!(method, b"CONNECT" | b"TRACE" | b"TRACK") {
+        return Err(Refused::Method);
+    }
     if target.len() > TARGET_MAX {
         return Err(Refused::TargetTooLong);
     }
@@ -100,12 +111,13 @@ fn request_line(line: &[u8]) -> Result<Version, Refused> {
     if target.is_empty() || !target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
         return Err(Refused::Target);
     }
-    match version {
-        b"HTTP/1.1" => Ok(Version::Http11),
-        b"HTTP/1.0" => Ok(Version::Http10),
-        _ if version.starts_with(b"HTTP/") => Err(Refused::Version),
-        _ => Err(Refused::Head),
-    }
+    let version = match version {
+        b"HTTP/1.1" => Version::Http11,
+        b"HTTP/1.0" => Version::Http10,
+        _ if version.starts_with(b"HTTP/") => return Err(Refused::Version),
+        _ => return Err(Refused::Head),
+    };
+    Ok(RequestLine { method, version })
 }
 
 /// RFC 9110 section 5.6.2.
@@ -121,6 +133,7 @@ struct Fields<'a> {
     hosts: usize,
     upgrade: bool,
     connection_upgrade: bool,
+    keep_alive: bool,
     twice: bool,
 }
 
@@ -136,15 +149,20 @@ impl<'a> Fields<'a> {
         } else if name.eq_ignore_ascii_case(b"upgrade") {
             self.upgrade = true;
         } else if name.eq_ignore_ascii_case(b"connection") {
-            let mut options = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-            self.connection_upgrade |= options.any(|option| option.eq_ignore_ascii_case(b"upgrade"));
+            for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                self.connection_upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+                self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            }
         }
         Ok(())
     }
 
-    fn judge(&self, version: Version) -> Result<(Body, bool), Refused> {
+    fn judge(&self, line: RequestLine<'_>) -> Result<(Body, bool), Refused> {
         if self.hosts != 1 {
             return Err(Refused::Host);
+        }
+        if line.version == Version::Http10 {
+            self.judge_http10(line.method)?;
         }
         let body = match (self.length, self.coding) {
             _ if self.twice => return Err(Refused::Framing),
@@ -152,7 +170,7 @@ impl<'a> Fields<'a> {
             (None, None) => Body::None,
             (Some(length), None) => Body::Sized(decimal(length).ok_or(Refused::Framing)?),
             (None, Some(coding)) => {
-                let is_chunked = version == Version::Http11 && coding.eq_ignore_ascii_case(b"chunked");
+                let is_chunked = line.version == Version::Http11 && coding.eq_ignore_ascii_case(b"chunked");
                 if !is_chunked {
                     return Err(Refused::Framing);
                 }
@@ -165,6 +183,14 @@ impl<'a> Fields<'a> {
             return Err(Refused::Framing);
         }
         Ok((body, upgrades))
+    }
+
+    /// HTTP/1.0 knows neither persistent connections nor bodies that end with the connection: where one request ends and
+    /// the next begins was a matter of each server's extensions (RFC 9112 section 9.3 and appendix C).
+    fn judge_http10(&self, method: &[u8]) -> Result<(), Refused> {
+        let has_body = matches!(method, b"POST" | b"PUT" | b"PATCH");
+        let has_length = self.length.is_some();
+        if self.keep_alive || (has_body && !has_length) { Err(Refused::Framing) } else { Ok(()) }
     }
 }
 

@@ -112,11 +112,10 @@ impl Framing {
         self.state = State::Upgraded;
     }
 
-    /// The upgrade was not taken. Bytes that came after its head cannot be told apart from a request that was meant for
-    /// the other protocol, so `early` says whether there are any, and if there are the connection is over (H4).
-    pub fn not_upgraded(&mut self, early: bool) {
-        let over = State::Refused { refused: Refused::Framing, in_body: false };
-        self.state = if early { over } else { State::default() };
+    /// The upgrade was not taken. What came behind its head, or is still on its way, was meant for the other protocol and
+    /// must not be read as a request: the connection is over (H4).
+    pub fn not_upgraded(&mut self) {
+        self.state = State::Refused { refused: Refused::Framing, in_body: false };
     }
 
     fn step(&mut self, rest: &[u8]) -> Result<(usize, State), Refused> {
