@@ -1,35 +1,19 @@
 //! One connection of the public port, from the first byte to HTTP.
 
-use super::{ConnectionTicket, Door, Handler, Lent, Refused, client, ticket};
+use super::{ConnectionTicket, Door, Handler, Refused, client, ticket};
 use crate::{config::Mode, lifecycle::Lifecycle};
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::{body::Incoming, server::conn, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::body::Incoming;
 use ipnet::IpNet;
+use postern_canonical::Host;
 use std::{
-    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    sync::Notify,
-    time::timeout,
-};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsAcceptor;
-
-/// Head of a request as hyper may buffer it. The route refuses long targets with 414 and long heads with 431; this has to
-/// hold what should get one of the two answers, and no more.
-const HEAD_BUFFER_MAX: usize = 96 * 1024;
-/// Header list of one HTTP/2 request; h2 itself answers 431 above it.
-const H2_HEADER_LIST_MAX: u32 = 32 * 1024;
-/// Requests at once on one HTTP/2 connection: a browser needs far fewer.
-const H2_STREAMS_MAX: u32 = 100;
-/// Silence after which an HTTP/2 peer is asked whether it lives, and how long it may take to answer.
-const H2_PING: Duration = Duration::from_secs(20);
 
 /// How long a peer may take for each step (H16).
 #[derive(Debug, Clone, Copy)]
@@ -40,12 +24,14 @@ pub struct Deadlines {
     pub tls: Duration,
     /// For the head of a request, and for an idle connection to send the next.
     pub headers: Duration,
+    /// For taking the next piece of an answer (H15).
+    pub stall: Duration,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
         let ten = Duration::from_secs(10);
-        Self { proxy_header: Duration::from_secs(5), tls: ten, headers: ten }
+        Self { proxy_header: Duration::from_secs(5), tls: ten, headers: ten, stall: Duration::from_secs(60) }
     }
 }
 
@@ -54,8 +40,26 @@ impl Default for Deadlines {
 pub struct Client {
     /// The client's address, resolved through trusted proxies.
     pub address: IpAddr,
+    /// The name that the TLS handshake was for, empty if it named none; `None` if a proxy in front ended the TLS.
+    pub sni: Option<Arc<str>>,
     /// Given back when the last clone is dropped.
     pub ticket: Arc<ConnectionTicket>,
+}
+
+impl Client {
+    fn new(address: IpAddr, ticket: ConnectionTicket) -> Self {
+        Self { address: address.to_canonical(), sni: None, ticket: Arc::new(ticket) }
+    }
+
+    /// Whether a request for `host` does not belong on this connection, since the handshake was for another (H8). Nobody
+    /// names an address in a handshake (RFC 6066 section 3).
+    pub fn is_misdirected(&self, host: &Host) -> bool {
+        match self.sni.as_deref() {
+            None => false,
+            Some("") => !host.is_address(),
+            Some(name) => name != host.name(),
+        }
+    }
 }
 
 pub(super) struct Front<H> {
@@ -71,7 +75,7 @@ impl<H: Handler> Front<H> {
         match &**self.door.mode.load() {
             Mode::Tls => {
                 let Some(ticket) = ticket(&self.door.limits, peer.ip()) else { return };
-                let client = Client { address: peer.ip().to_canonical(), ticket: Arc::new(ticket) };
+                let client = Client::new(peer.ip(), ticket);
                 self.lifecycle.spawn(async move { front.tls(tcp, client).await });
             }
             Mode::TlsProxyV2(proxies) if client::is_trusted(peer.ip(), proxies) => {
@@ -91,15 +95,15 @@ impl<H: Handler> Front<H> {
     async fn tls_behind_proxy(self: &Arc<Self>, mut tcp: TcpStream, peer: SocketAddr) {
         let header = client::read_proxy_header(&mut tcp, peer);
         let address = match timeout(self.door.deadlines.proxy_header, header).await {
-            Ok(Ok(address)) => address.to_canonical(),
+            Ok(Ok(address)) => address,
             Ok(Err(error)) => return tracing::debug!(error = %error, "a proxied connection was refused"),
             Err(_) => return tracing::debug!("a proxied connection was refused: no PROXY header in time"),
         };
         let Some(ticket) = ticket(&self.door.limits, address) else { return };
-        self.tls(tcp, Client { address, ticket: Arc::new(ticket) }).await;
+        self.tls(tcp, Client::new(address, ticket)).await;
     }
 
-    async fn tls(self: &Arc<Self>, tcp: TcpStream, client: Client) {
+    async fn tls(self: &Arc<Self>, tcp: TcpStream, mut client: Client) {
         if tcp.set_nodelay(true).is_err() {
             return;
         }
@@ -109,7 +113,9 @@ impl<H: Handler> Front<H> {
             Ok(Err(error)) => return tracing::debug!(error = %error, "a TLS handshake broke off"),
             Err(_) => return tracing::debug!("a TLS handshake took too long"),
         };
-        let is_h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+        let session = tls.get_ref().1;
+        client.sni = Some(session.server_name().unwrap_or_default().into());
+        let is_h2 = session.alpn_protocol() == Some(b"h2");
         let who = Who::Known(client);
         if is_h2 { Box::pin(self.http2(tls, who)).await } else { Box::pin(self.http1(tls, who)).await }
     }
@@ -120,78 +126,22 @@ impl<H: Handler> Front<H> {
         }
     }
 
-    async fn http1(&self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, who: Who) {
-        let (lent, home) = Lent::new(io);
-        let ended = self.serve_http1(lent, &who).await;
-        if ended.as_ref().is_err_and(hyper::Error::is_timeout) {
-            home.tell_too_late().await;
-        }
-        report(ended);
-    }
-
-    async fn serve_http1(
-        &self,
-        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        who: &Who,
-    ) -> Result<(), hyper::Error> {
-        let connection = conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.door.deadlines.headers)
-            .max_buf_size(HEAD_BUFFER_MAX)
-            .serve_connection(TokioIo::new(io), service_fn(|request| self.answer(request, who)))
-            .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.lifecycle.stopping() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+    pub(super) async fn answer(&self, request: Request<Incoming>, who: &Who) -> Response<Body> {
+        match who.resolve(&self.door, &request) {
+            Ok(client) => self.handler.handle(request, client).await,
+            Err(unresolved) => unresolved.into_response(),
         }
     }
 
-    async fn http2(self: &Arc<Self>, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, who: Who) {
-        // hyper has no deadline for a peer that never begins: until the first request, ours holds.
-        let begun = Arc::new(Notify::new());
-        let (front, who, heard) = (Arc::clone(self), Arc::new(who), Arc::clone(&begun));
-        let service = service_fn(move |request| {
-            heard.notify_one();
-            let (front, who) = (Arc::clone(&front), Arc::clone(&who));
-            async move { front.answer(request, &who).await }
-        });
-        let connection = conn::http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_header_list_size(H2_HEADER_LIST_MAX)
-            .max_concurrent_streams(H2_STREAMS_MAX)
-            .keep_alive_interval(H2_PING)
-            .keep_alive_timeout(H2_PING)
-            .serve_connection(TokioIo::new(io), service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => return report(ended),
-            begun = timeout(self.door.deadlines.headers, begun.notified()) => if begun.is_err() { return },
-        }
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.lifecycle.stopping() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        report(ended);
-    }
-
-    async fn answer(&self, request: Request<Incoming>, who: &Who) -> Result<Response<Body>, Infallible> {
-        let client = match who.resolve(&self.door, &request) {
-            Ok(client) => client,
-            Err(unresolved) => return Ok(unresolved.into_response()),
-        };
-        Ok(self.handler.handle(request, client).await)
+    /// The answer to a request that cannot be read.
+    pub(super) fn refuse(&self, refused: postern_canonical::Refused) -> Response<Body> {
+        metrics::counter!("postern_requests_refused_total", "reason" => refused.label()).increment(1);
+        self.handler.refuse(refused)
     }
 }
 
 /// How the client of a request is found.
-enum Who {
+pub(super) enum Who {
     /// The whole connection is one client's.
     Known(Client),
     /// Each request names its client; the peer is a trusted proxy.
@@ -208,7 +158,7 @@ impl Who {
             return Err(Unresolved::Malformed);
         };
         match door.limits.enter(address, Instant::now()) {
-            Ok(ticket) => Ok(Client { address, ticket: Arc::new(ticket) }),
+            Ok(ticket) => Ok(Client::new(address, ticket)),
             Err(refused) => Err(Unresolved::Refused(refused)),
         }
     }
@@ -237,7 +187,7 @@ impl Unresolved {
     }
 }
 
-fn report(ended: Result<(), hyper::Error>) {
+pub(super) fn report(ended: Result<(), hyper::Error>) {
     if let Err(error) = ended {
         tracing::debug!(error = %error, "a connection broke off");
     }

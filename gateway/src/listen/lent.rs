@@ -1,5 +1,5 @@
-//! A connection that is lent to hyper and comes back, so that a peer whose request did not arrive in time is told so:
-//! hyper itself ends such a connection without a word.
+//! A connection that is lent to hyper and comes back, so that a peer is told why it ends: hyper itself ends a connection
+//! whose request did not arrive in time without a word.
 
 use std::{
     io,
@@ -35,7 +35,8 @@ pub(super) struct Home<T>(Arc<Mutex<Option<Returned<T>>>>);
 #[derive(Debug)]
 struct Returned<T> {
     io: T,
-    may_answer: bool,
+    owes: bool,
+    settled: bool,
 }
 
 impl<T> Lent<T> {
@@ -54,7 +55,7 @@ impl<T> Lent<T> {
 impl<T> Drop for Lent<T> {
     fn drop(&mut self) {
         if let Some(io) = self.io.take() {
-            let returned = Returned { io, may_answer: self.owes && self.settled };
+            let returned = Returned { io, owes: self.owes, settled: self.settled };
             *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(returned);
         }
     }
@@ -63,16 +64,26 @@ impl<T> Drop for Lent<T> {
 impl<T: AsyncWrite + Unpin> Home<T> {
     /// Tells the peer that its request did not come in time, unless it owes none or an answer is half on its way.
     pub(super) async fn tell_too_late(self) {
+        self.close(TOO_LATE, |returned| returned.owes && returned.settled).await;
+    }
+
+    /// Closes the connection with these words, unless others are half on their way.
+    pub(super) async fn tell(self, words: &[u8]) {
+        self.close(words, |returned| returned.settled).await;
+    }
+
+    async fn close(self, words: &[u8], may: impl FnOnce(&Returned<T>) -> bool) {
         let returned = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Returned { mut io, may_answer }) = returned else { return };
-        let answer = async {
-            if may_answer {
-                io.write_all(TOO_LATE).await?;
+        let Some(mut returned) = returned else { return };
+        let may_tell = may(&returned);
+        let told = async {
+            if may_tell {
+                returned.io.write_all(words).await?;
             }
-            io.shutdown().await
+            returned.io.shutdown().await
         };
         // The connection ends either way.
-        let _ = timeout(ANSWER_MAX, answer).await;
+        let _ = timeout(ANSWER_MAX, told).await;
     }
 }
 

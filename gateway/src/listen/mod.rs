@@ -2,6 +2,8 @@
 
 mod client;
 mod connection;
+mod http1;
+mod http2;
 mod lent;
 mod limits;
 #[cfg(test)]
@@ -9,6 +11,7 @@ mod tests;
 
 pub use client::{forwarded_for, is_trusted};
 pub use connection::{Client, Deadlines};
+pub use http1::Strict;
 pub use lent::Lent;
 pub use limits::{ConnectionLimits, ConnectionTicket, Refused};
 
@@ -39,6 +42,9 @@ pub trait Handler: Clone + Send + Sync + 'static {
         request: Request<Incoming>,
         client: Client,
     ) -> impl Future<Output = Response<axum::body::Body>> + Send;
+
+    /// Answers a request that cannot be read in one way.
+    fn refuse(&self, refused: postern_canonical::Refused) -> Response<axum::body::Body>;
 }
 
 /// The bound public listener.

@@ -21,6 +21,12 @@ impl Handler for Hello {
         *response.status_mut() = StatusCode::OK;
         response
     }
+
+    fn refuse(&self, refused: postern_canonical::Refused) -> Response<Body> {
+        let mut response = Response::new(Body::from(refused.label()));
+        *response.status_mut() = StatusCode::from_u16(refused.status()).unwrap();
+        response
+    }
 }
 
 struct Fixture {
@@ -61,7 +67,7 @@ fn start(mode: Mode, per_ip: u32) -> Fixture {
     let door = Door {
         mode: Arc::clone(&mode),
         tls: server_config(Certificates::new(leaf)).unwrap(),
-        deadlines: Deadlines { proxy_header: short, tls: short, headers: short },
+        deadlines: Deadlines { proxy_header: short, tls: short, headers: short, stall: short },
         limits: limits(per_ip),
     };
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -3,12 +3,31 @@
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use postern_api::{Problem, ProblemCode};
+use postern_canonical::Refused;
 
 /// A problem as a response.
 pub(super) fn of(code: ProblemCode, detail: &str, next: &str) -> Response<Body> {
-    let problem = Problem::new(code, detail, next);
+    response(&Problem::new(code, detail, next))
+}
+
+/// A request that cannot be read in one way; the word for the reason stands among the errors.
+pub(super) fn refused(refused: Refused) -> Response<Body> {
+    let next =
+        "send the request in its plain form; if a proxy stands in front, let it pass requests as they come";
+    let code = match refused.status() {
+        405 => ProblemCode::MethodNotAllowed,
+        414 | 431 => ProblemCode::TooLarge,
+        _ => ProblemCode::BadRequest,
+    };
+    let mut problem =
+        Problem::new(code, refused.to_string(), next).with_errors(vec![refused.label().to_owned()]);
+    problem.status = refused.status();
+    response(&problem)
+}
+
+fn response(problem: &Problem) -> Response<Body> {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = Response::new(Body::from(serde_json::to_vec(&problem).unwrap_or_default()));
+    let mut response = Response::new(Body::from(serde_json::to_vec(problem).unwrap_or_default()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -29,6 +29,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("postern_connections_refused_total", "Connections that were not taken, by reason.");
+    describe_counter!("postern_requests_refused_total", "Requests that could not be read, by reason.");
     describe_counter!("postern_sessions_admitted_total", "Sessions that were decided, recorded and opened.");
     describe_counter!("postern_sessions_refused_total", "Accesses that were refused, by reason.");
     describe_counter!("postern_sessions_ended_total", "Sessions that ended, by how they ended.");

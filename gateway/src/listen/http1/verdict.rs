@@ -1,0 +1,91 @@
+//! What became of the requests of one HTTP/1 connection: known to the side that reads and to the side that answers.
+
+use http::{Request, StatusCode, header};
+use postern_canonical::{Framing, Refused};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Stands in for a head that was refused, so that its answer comes in order. No host has this name (RFC 6761 section 6.4).
+pub(super) const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused.invalid\r\nconnection: close\r\n\r\n";
+const STAND_IN_HOST: &[u8] = b"refused.invalid";
+
+/// One connection's requests so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Verdict(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    framing: Framing,
+    /// Why the last request was not taken, or not whole.
+    refused: Option<Refused>,
+    /// An answer was given behind which nothing is read.
+    is_over: bool,
+}
+
+/// Why nothing more is handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bad {
+    /// A head has no good reading.
+    Head,
+    /// A body that was good so far has none.
+    Body(Refused),
+    /// The last answer was given.
+    Over,
+}
+
+/// What is said of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It goes out.
+    Good,
+    /// It goes out, and nothing after it.
+    Last,
+    /// Another goes out in its place, and nothing after it.
+    Refused(Refused),
+}
+
+impl Verdict {
+    /// How many bytes from the front of `bytes`, which were not handed on yet, may be.
+    pub(super) fn judge(&self, bytes: &[u8]) -> Result<usize, Bad> {
+        self.with(|state| {
+            if state.is_over {
+                return Err(Bad::Over);
+            }
+            state.framing.release(bytes).map_err(|refused| {
+                state.refused = Some(refused);
+                if state.framing.is_in_body() { Bad::Body(refused) } else { Bad::Head }
+            })
+        })
+    }
+
+    /// Why the request that this one stands in for was refused; `None` for a request of the peer.
+    pub(super) fn stands_in<B>(&self, request: &Request<B>) -> Option<Refused> {
+        let refused = self.with(|state| state.refused)?;
+        let host = request.headers().get(header::HOST)?;
+        (host.as_bytes() == STAND_IN_HOST).then_some(refused)
+    }
+
+    /// The request in hand is answered with this status. A request for an upgrade decides there what follows it (H4).
+    pub(super) fn answered(&self, status: StatusCode) -> Standing {
+        self.with(|state| match (state.framing.is_upgrading(), status) {
+            (true, StatusCode::SWITCHING_PROTOCOLS) => {
+                state.framing.upgraded();
+                Standing::Good
+            }
+            (true, _) => {
+                state.framing.not_upgraded();
+                state.is_over = true;
+                Standing::Last
+            }
+            // Requests behind it may have been handed on already; they are not for the other protocol.
+            (false, StatusCode::SWITCHING_PROTOCOLS) => Standing::Refused(Refused::Head),
+            (false, _) => match state.refused.filter(|_| state.framing.is_in_body()) {
+                Some(refused) => Standing::Refused(refused),
+                None => Standing::Good,
+            },
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
