@@ -118,6 +118,12 @@ impl Framing {
         self.state = State::Refused { refused: Refused::Framing, in_body: false };
     }
 
+    /// The upgrade was answered with a question, and the peer is one that waits for it: what follows is a request, which
+    /// answers it.
+    pub fn asked_back(&mut self) {
+        self.state = State::default();
+    }
+
     fn step(&mut self, rest: &[u8]) -> Result<(usize, State), Refused> {
         let state = std::mem::take(&mut self.state);
         match state {

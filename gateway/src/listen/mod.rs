@@ -11,7 +11,7 @@ mod tests;
 
 pub use client::{forwarded_for, is_trusted};
 pub use connection::{Client, Deadlines};
-pub use http1::Strict;
+pub use http1::{AsksBack, Strict};
 pub use lent::Lent;
 pub use limits::{ConnectionLimits, ConnectionTicket, Refused};
 

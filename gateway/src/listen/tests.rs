@@ -1,21 +1,51 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod http2;
+
 use super::*;
 use crate::tls::{Authority, Certificates, server_config};
 use axum::body::Body;
+use bytes::Bytes;
 use http::StatusCode;
 use rustls::pki_types::ServerName;
 use std::num::NonZeroU32;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::TlsConnector;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::Notify,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
-#[derive(Clone)]
-struct Hello;
+#[derive(Clone, Default)]
+struct Hello {
+    /// Told when an answer without end was given up.
+    given_up: Arc<Notify>,
+}
+
+struct Given(Arc<Notify>);
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+impl Hello {
+    fn endless(&self) -> Response<Body> {
+        let given = Given(Arc::clone(&self.given_up));
+        Response::new(Body::from_stream(futures_util::stream::repeat_with(move || {
+            let Given(_) = &given;
+            Ok::<_, std::convert::Infallible>(Bytes::from_static(&[0; 100_000]))
+        })))
+    }
+}
 
 impl Handler for Hello {
     async fn handle(&self, request: Request<Incoming>, client: Client) -> Response<Body> {
         if request.uri().path() == "/hold" {
             std::future::pending::<()>().await;
+        }
+        if request.uri().path() == "/endless" {
+            return self.endless();
         }
         let mut response = Response::new(Body::from(client.address.to_string()));
         *response.status_mut() = StatusCode::OK;
@@ -34,6 +64,7 @@ struct Fixture {
     connector: TlsConnector,
     lifecycle: Lifecycle,
     mode: Arc<ArcSwap<Mode>>,
+    given_up: Arc<Notify>,
 }
 
 fn limits(per_ip: u32) -> Arc<ConnectionLimits> {
@@ -72,8 +103,10 @@ fn start(mode: Mode, per_ip: u32) -> Fixture {
     };
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (address, lifecycle) = (listener.local, Lifecycle::new());
-    lifecycle.spawn(listener.run(door, Hello, lifecycle.clone()));
-    Fixture { address, connector: TlsConnector::from(Arc::new(client)), lifecycle, mode }
+    let hello = Hello::default();
+    let given_up = Arc::clone(&hello.given_up);
+    lifecycle.spawn(listener.run(door, hello, lifecycle.clone()));
+    Fixture { address, connector: TlsConnector::from(Arc::new(client)), lifecycle, mode, given_up }
 }
 
 async fn get(io: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin), extra: &str) -> String {
@@ -93,6 +126,13 @@ impl Fixture {
         let name = ServerName::try_from("gate.test").unwrap();
         let mut tls = self.connector.connect(name, self.tcp().await).await?;
         Ok(get(&mut tls, "").await)
+    }
+
+    async fn h2(&self) -> TlsStream<TcpStream> {
+        let mut config = self.connector.config().as_ref().clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let name = ServerName::try_from("gate.test").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, self.tcp().await).await.unwrap()
     }
 }
 
@@ -157,14 +197,20 @@ async fn t18_a_head_that_drips_is_given_up_however_steadily_it_comes() {
     assert!(told.is_empty() || told.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&told));
 }
 
-#[tokio::test]
-async fn h16_an_http2_peer_that_never_begins_is_closed() {
-    let mut fixture = start(Mode::Tls, 100);
-    let mut config = fixture.connector.config().as_ref().clone();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    fixture.connector = TlsConnector::from(Arc::new(config));
-    let name = ServerName::try_from("gate.test").unwrap();
-    closed(fixture.connector.connect(name, fixture.tcp().await).await.unwrap()).await;
+#[test]
+fn h08_a_connection_is_for_the_host_that_its_handshake_named() {
+    let ticket = || limits(1).enter("192.0.2.1".parse().unwrap(), Instant::now()).unwrap();
+    let is_misdirected = |sni: Option<&str>, host: &str| {
+        let address = "192.0.2.1".parse().unwrap();
+        let client = Client { address, sni: sni.map(Into::into), ticket: Arc::new(ticket()) };
+        client.is_misdirected(&host.parse().unwrap())
+    };
+    assert!(!is_misdirected(Some("a.example"), "A.example:8443"));
+    assert!(is_misdirected(Some("a.example"), "b.example"));
+    assert!(is_misdirected(Some("a.example"), "192.0.2.9"));
+    assert!(is_misdirected(Some(""), "a.example"), "every client that knows a name says it");
+    assert!(!is_misdirected(Some(""), "192.0.2.9") && !is_misdirected(Some(""), "[2001:db8::1]:443"));
+    assert!(!is_misdirected(None, "a.example"), "the TLS of a proxy in front");
 }
 
 #[tokio::test]

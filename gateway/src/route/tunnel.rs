@@ -5,7 +5,7 @@ use super::{problem, upgrade};
 use crate::{
     connectors::{Challenges, Connectors, DialRefused, Dialer, NONCE_HEADER, SCHEME, TIME_HEADER, verify},
     ingress::client::{Authenticator, Caller, ClientIngress, NotAuthenticated, serve},
-    listen::{Client, ConnectionLimits},
+    listen::{AsksBack, Client, ConnectionLimits},
     policies::{Policies, wall_clock},
     sessions::PrincipalLimits,
 };
@@ -135,6 +135,7 @@ impl Tunnel {
             "a challenge has to be answered",
             "repeat the request with a token that contains the nonce",
         );
+        response.extensions_mut().insert(AsksBack);
         let headers = response.headers_mut();
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(SCHEME));
         if let Ok(nonce) = HeaderValue::try_from(self.challenges.issue(rand::random(), now)) {

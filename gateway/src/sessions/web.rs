@@ -10,12 +10,15 @@ use super::{
 };
 use crate::{connectors::Lanes, policies::wall_clock};
 use bytes::Bytes;
+use http::Method;
 use postern_ids::{Ended, Refusal};
 use postern_policy::{Permit, decide};
-use postern_store::journal::Admitted;
+use postern_store::journal::{Admitted, Journal, RequestCount, RequestsMade};
 use postern_tunnel_io::{Cut, Lane};
 use std::{
     borrow::Cow,
+    collections::HashMap,
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -23,23 +26,42 @@ use std::{
 };
 
 /// An admitted session whose requests come over lanes of their own. Dropped, it has finished.
-#[derive(Debug)]
 pub struct WebSession {
     admitted: Admitted,
     cut: Cut,
     /// Taken by the one end.
     ending: Mutex<Option<Ending>>,
+    journal: Journal,
     up: AtomicU64,
     down: AtomicU64,
+    requests: Mutex<Requests>,
+}
+
+impl fmt::Debug for WebSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WebSession").field(&self.permit().session()).finish()
+    }
+}
+
+/// Kinds of requests told apart in one record; a session has one route for each of its hosts.
+const KINDS_MAX: usize = 32;
+
+/// What was asked since the last record.
+#[derive(Debug, Default)]
+struct Requests {
+    counts: HashMap<(Arc<str>, Method), u64>,
+    /// The bytes at the last record.
+    told: (u64, u64),
 }
 
 impl Session {
     /// Makes it the session of a browser's requests.
-    pub fn into_web(self) -> WebSession {
+    fn into_web(self, journal: Journal) -> WebSession {
         let (admitted, ending) = self.into_parts();
         let cut = ending.cut().clone();
         let (up, down) = (AtomicU64::new(0), AtomicU64::new(0));
-        WebSession { admitted, cut, ending: Mutex::new(Some(ending)), up, down }
+        let (ending, requests) = (Mutex::new(Some(ending)), Mutex::default());
+        WebSession { admitted, cut, ending, journal, up, down, requests }
     }
 }
 
@@ -87,10 +109,47 @@ impl WebSession {
         self.down.fetch_add(down, Ordering::Relaxed);
     }
 
+    /// Counts a request that was decided.
+    pub fn requested(&self, route: &Arc<str>, method: &Method) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = requests.counts.len() >= KINDS_MAX;
+        match requests.counts.get_mut(&(Arc::clone(route), method.clone())) {
+            Some(count) => *count += 1,
+            None if is_full => *requests.counts.entry(("*".into(), Method::GET)).or_default() += 1,
+            None => drop(requests.counts.insert((Arc::clone(route), method.clone()), 1)),
+        }
+    }
+
+    /// Records what was asked since the last time, if anything.
+    pub fn tell_requests(&self) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if requests.counts.is_empty() {
+            return;
+        }
+        let total = (self.up.load(Ordering::Relaxed), self.down.load(Ordering::Relaxed));
+        let count = |((route, method), count): (&(Arc<str>, Method), &u64)| RequestCount {
+            route: (&**route).into(),
+            method: method.as_str().into(),
+            count: *count,
+        };
+        let made = RequestsMade {
+            session: self.permit().session(),
+            counts: requests.counts.iter().map(count).collect(),
+            bytes_up: total.0.saturating_sub(requests.told.0),
+            bytes_down: total.1.saturating_sub(requests.told.1),
+            at: wall_clock(),
+        };
+        // Without room they stay, to be told with the next.
+        if self.journal.requests(made).is_ok() {
+            (requests.counts, requests.told) = (HashMap::new(), total);
+        }
+    }
+
     /// Ends it; only the first end counts. The requests in it hear of it by the cut.
     pub fn end(&self, ended: Ended) {
         let Some(ending) = self.lock().take() else { return };
         self.cut.cut(ended);
+        self.tell_requests();
         ending.end(ended, self.up.load(Ordering::Relaxed), self.down.load(Ordering::Relaxed));
     }
 
@@ -120,6 +179,11 @@ impl Watched {
 }
 
 impl Door {
+    /// Admits the session of a browser's requests.
+    pub async fn admit_web(&self, asking: Asking) -> Result<WebSession, Refused> {
+        Ok(self.admit(asking, None).await?.into_web(self.journal.clone()))
+    }
+
     /// Decides one request of a browser, in memory. A denial is recorded.
     pub fn decide_request(&self, asking: &Asking) -> Result<Permit, Refused> {
         let now = wall_clock();

@@ -1,6 +1,7 @@
 //! A whole gateway on loopback: real TLS, an embedded store, real links on both sides.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod apps;
 mod connectors;
 mod detached;
 mod holdings;

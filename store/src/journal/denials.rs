@@ -151,7 +151,7 @@ impl Worker {
         let Ok(room) = Arc::clone(&self.queue.room).try_acquire_owned() else {
             return self.denials.status.lose_denial();
         };
-        if self.queue.push(Entry::Denial { at, kind, body, _room: room }).is_err() {
+        if self.queue.push(Entry::Note { at, kind, body, _room: room }).is_err() {
             self.denials.status.lose_denial();
         }
     }

@@ -34,6 +34,33 @@ pub struct SessionEnd {
     pub at: Timestamp,
 }
 
+/// The requests of one kind inside a session.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RequestCount {
+    /// Host and path prefix of the application.
+    pub route: Box<str>,
+    /// The method.
+    pub method: Box<str>,
+    /// How many.
+    pub count: u64,
+}
+
+/// The requests that were decided inside a session since they were told of last. They need no record each: the session has
+/// one, and these say what it was used for.
+#[derive(Debug, Clone)]
+pub struct RequestsMade {
+    /// Which session.
+    pub session: SessionId,
+    /// Which requests.
+    pub counts: Vec<RequestCount>,
+    /// Bytes from the principal to the target in that time; they are part of those that the session's end tells.
+    pub bytes_up: u64,
+    /// Bytes from the target to the principal, likewise.
+    pub bytes_down: u64,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What a gateway carried of a session that goes on without it.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionLeft {

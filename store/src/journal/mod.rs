@@ -20,7 +20,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use facts::{SessionEnd, SessionFacts, SessionLeft, Sweep};
+pub use facts::{RequestCount, RequestsMade, SessionEnd, SessionFacts, SessionLeft, Sweep};
 pub use outcome::{JournalError, NotRecorded, RecoveryReport};
 pub(crate) use record::{DecisionRead, RecordKind};
 
@@ -206,6 +206,14 @@ impl Journal {
         if self.inner.queue.push(Entry::Left(left)).is_err() {
             tracing::debug!(session.id = %left.session, "a session left after its journal was closed");
         }
+    }
+
+    /// Records requests that were made inside a session, without waiting. Gives them back where there is no room: they can
+    /// be told of later, with those that follow.
+    pub fn requests(&self, made: RequestsMade) -> Result<(), RequestsMade> {
+        let Ok(room) = Arc::clone(&self.inner.queue.room).try_acquire_owned() else { return Err(made) };
+        let (at, kind, body) = (made.at, RecordKind::Requests, record::requests(&made));
+        self.inner.queue.push(Entry::Note { at, kind, body, _room: room }).map_err(|_| made)
     }
 
     /// Whether records can be made durable at this moment; for readiness.

@@ -41,8 +41,8 @@ pub(crate) enum Entry {
         answer: oneshot::Sender<Result<u64, NotRecorded>>,
         _room: OwnedSemaphorePermit,
     },
-    /// A denial, or a count of them; nobody waits for it.
-    Denial { at: Timestamp, kind: RecordKind, body: Vec<u8>, _room: OwnedSemaphorePermit },
+    /// A denial, or a count of something; nobody waits for it.
+    Note { at: Timestamp, kind: RecordKind, body: Vec<u8>, _room: OwnedSemaphorePermit },
     /// The end of a session; it waits as long as it must.
     End(SessionEnd),
     /// A session that goes on elsewhere; it waits as long as it must.

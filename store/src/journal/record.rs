@@ -1,6 +1,6 @@
 //! What the journal records, and how each record reads as JSON. The same text goes to the store's audit.
 
-use super::{SessionEnd, SessionFacts, SessionLeft};
+use super::{RequestCount, RequestsMade, SessionEnd, SessionFacts, SessionLeft};
 use postern_ids::{ConnectorId, DecisionId, Ended, NodeId, ResourceId, SessionId, Timestamp};
 use postern_policy::{
     DecisionRecord, Permit,
@@ -45,6 +45,8 @@ kinds! {
     Resumed = 5, "session.resumed";
     /// A session goes on without this gateway.
     Left = 6, "session.left";
+    /// Requests that were decided inside a session.
+    Requests = 7, "session.requests";
 }
 
 /// An allow or a deny, with what the gateway knows beside it.
@@ -117,6 +119,15 @@ pub(crate) struct LeftBody {
     pub(crate) bytes_down: u64,
 }
 
+/// Requests inside a session, counted.
+#[derive(Serialize)]
+pub(crate) struct RequestsBody<'a> {
+    pub(crate) session: SessionId,
+    pub(crate) requests: &'a [RequestCount],
+    pub(crate) bytes_up: u64,
+    pub(crate) bytes_down: u64,
+}
+
 /// Denials that were counted instead of recorded.
 #[derive(Serialize)]
 pub(crate) struct SuppressedBody {
@@ -162,6 +173,15 @@ pub(crate) fn left(left: &SessionLeft) -> Vec<u8> {
         generation: left.generation,
         bytes_up: left.bytes_up,
         bytes_down: left.bytes_down,
+    })
+}
+
+pub(crate) fn requests(made: &RequestsMade) -> Vec<u8> {
+    json(&RequestsBody {
+        session: made.session,
+        requests: &made.counts,
+        bytes_up: made.bytes_up,
+        bytes_down: made.bytes_down,
     })
 }
 

@@ -88,7 +88,7 @@ impl Writer {
             match entry {
                 Entry::End(end) => self.owe(end),
                 Entry::Left(left) => self.owed.push((left.at, RecordKind::Left, record::left(left))),
-                Entry::Allow { .. } | Entry::Denial { .. } => {}
+                Entry::Allow { .. } | Entry::Note { .. } => {}
             }
         }
         match self.write(&entries) {
@@ -113,9 +113,7 @@ impl Writer {
                 Entry::Allow { allow, body, .. } => {
                     frame::encode(head, allow.at, allow.kind, body, &mut self.buffer)
                 }
-                Entry::Denial { at, kind, body, .. } => {
-                    frame::encode(head, *at, *kind, body, &mut self.buffer)
-                }
+                Entry::Note { at, kind, body, .. } => frame::encode(head, *at, *kind, body, &mut self.buffer),
                 Entry::End(_) | Entry::Left(_) => head,
             };
         }
@@ -147,7 +145,7 @@ impl Writer {
                     }
                     sequence += 1;
                 }
-                Entry::Denial { .. } => sequence += 1,
+                Entry::Note { .. } => sequence += 1,
                 Entry::End(_) | Entry::Left(_) => {}
             }
         }
@@ -166,7 +164,7 @@ impl Writer {
             match entry {
                 // Whoever has gone away does not start a session either.
                 Entry::Allow { answer, .. } => drop(answer.send(Err(NotRecorded::Failing))),
-                Entry::Denial { .. } => self.status.lose_denial(),
+                Entry::Note { .. } => self.status.lose_denial(),
                 Entry::End(_) | Entry::Left(_) => {}
             }
         }

@@ -97,7 +97,8 @@ pub(super) fn say(page: AppPage<'_>, nature: &Nature) -> Response<Body> {
     if nature.shows_pages { apps::page(page) } else { apps::problem(page) }
 }
 
-fn say_with(page: AppPage<'_>, nature: &Nature, status: StatusCode) -> Response<Body> {
+/// The same with another status.
+pub(super) fn say_with(page: AppPage<'_>, nature: &Nature, status: StatusCode) -> Response<Body> {
     let mut response = say(page, nature);
     *response.status_mut() = status;
     response

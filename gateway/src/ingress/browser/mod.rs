@@ -2,6 +2,7 @@
 //! to be somebody's, decided on its own, and forwarded inside a session that was recorded before its first byte.
 
 mod answer;
+mod bearer;
 mod body;
 mod cors;
 mod forward;
@@ -179,7 +180,7 @@ impl BrowserIngress {
             Ok(action) => action,
             Err(refused) => return Answered::ByUs(bad_request(refused, nature)),
         };
-        let asker = match self.asker(request.headers(), &app, &action).await {
+        let asker = match self.asker(request.headers(), &app, (&canonical, &action)).await {
             Ok(asker) => asker,
             Err(Unknown::SignedOut) if nature.navigates => {
                 let next = canonical.target().origin_form();
@@ -191,7 +192,7 @@ impl BrowserIngress {
                     wall_clock(),
                 ));
             }
-            Err(unknown) => return Answered::ByUs(not_known(unknown, nature)),
+            Err(unknown) => return Answered::ByUs(not_known(unknown, (&app, nature), request.headers())),
         };
         let (name, resource) = (Arc::clone(&asker.principal), app.clone());
         match self.exchange(request, canonical, (app, nature), (asker, action), client).await {
@@ -203,8 +204,16 @@ impl BrowserIngress {
         }
     }
 
-    /// Who asks: by the cookie; else nobody, where that is enough.
-    async fn asker(&self, headers: &HeaderMap, app: &App, action: &HttpRequest) -> Result<Asker, Unknown> {
+    /// Who asks: by a token of ours, or by the cookie; else nobody, where that is enough.
+    async fn asker(
+        &self,
+        headers: &HeaderMap,
+        app: &App,
+        (canonical, action): (&CanonicalRequest, &HttpRequest),
+    ) -> Result<Asker, Unknown> {
+        if let Some(program) = self.program(headers, app, canonical, wall_clock()).await? {
+            return Ok(program);
+        }
         let is_public =
             app.resource.web.as_ref().is_some_and(|web| {
                 web.public.iter().any(|public| public.covers(&action.method, &action.path))
@@ -236,6 +245,7 @@ impl BrowserIngress {
         let denied = |refused| Trouble::Denied(Box::new(refused));
         let permit = self.door.decide_request(&asking).map_err(denied)?;
         let place = self.session(&permit, &asking).await?;
+        place.session().requested(&app.authority, canonical.method());
         let nature = nature.clone();
         let exchange =
             Exchange { request, canonical, app, nature, client, permit, place, strip_authorization };
@@ -244,7 +254,7 @@ impl BrowserIngress {
 
     /// The session of a permitted request: recorded before its first byte (D1).
     async fn session(&self, permit: &Permit, asking: &Asking) -> Result<Place, Trouble> {
-        let admit = || async { Ok(self.door.admit(asking.clone(), None).await?.into_web()) };
+        let admit = || self.door.admit_web(asking.clone());
         let place = self.sessions.enter(&Key::of(permit), admit).await;
         place.map_err(|refused| Trouble::Denied(Box::new(refused)))
     }

@@ -12,6 +12,7 @@ use postern_policy::{
 };
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
+    convert::Infallible,
     future::Future,
     hash::{Hash, Hasher},
     net::IpAddr,
@@ -20,11 +21,13 @@ use std::{
 };
 use tokio::{
     sync::{OnceCell, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// A session without a request for this long has finished.
 const IDLE_MAX: Duration = Duration::from_secs(300);
+/// How often a session's requests are recorded, counted.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// Requests at once in one session; a browser needs far fewer.
 const REQUESTS_MAX: u32 = 1_024;
 /// In the place of a number of requests: the session takes no more.
@@ -170,6 +173,7 @@ impl Sessions {
             ended = entered.session.cut().wait() => ended,
             () = entered.close_after(IDLE_MAX) => Ended::Finished,
             () = stopped => Ended::Finished,
+            never = entered.tell_requests() => match never {},
         };
         self.forget_session(&key, &entered);
         entered.session.end(ended);
@@ -198,6 +202,14 @@ impl Entered {
             *requests == 1
         });
         full.map_or(Ok(()), Err)
+    }
+
+    /// Records what the session is used for, for ever.
+    async fn tell_requests(&self) -> Infallible {
+        loop {
+            sleep(TOLD_EVERY).await;
+            self.session.tell_requests();
+        }
     }
 
     /// Completes when no request was under way for this long; from then on it takes none.

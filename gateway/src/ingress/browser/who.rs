@@ -1,9 +1,9 @@
-//! Who asks: a person by the cookie of this host, or nobody.
+//! Who asks: a person by the cookie of this host, a program by a token, or nobody.
 
-use super::{BrowserIngress, hosts::App};
+use super::{BrowserIngress, bearer, hosts::App};
 use crate::{ingress::client::NotAuthenticated, policies::PrincipalError};
 use http::HeaderMap;
-use postern_canonical::read_cookie;
+use postern_canonical::{CanonicalRequest, read_cookie};
 use postern_ids::{SignInId, Timestamp};
 use postern_policy::model::{Credential, Principal, PrincipalId};
 use postern_web::hand_over::APP_COOKIE;
@@ -43,8 +43,21 @@ pub(super) enum Unknown {
     SignedOut,
     /// Our cookie came twice: one of them may have been planted (C3).
     CookieAmbiguous,
+    /// A token of ours gets nowhere.
+    Token(bearer::Refused),
     /// The store would have to be asked, and is away.
     Unavailable,
+}
+
+impl From<bearer::Refused> for Unknown {
+    fn from(refused: bearer::Refused) -> Self {
+        match refused {
+            bearer::Refused::Unavailable => Self::Unavailable,
+            bearer::Refused::Ambiguous | bearer::Refused::NotGood | bearer::Refused::OutOfReach => {
+                Self::Token(refused)
+            }
+        }
+    }
 }
 
 impl BrowserIngress {
@@ -73,6 +86,26 @@ impl BrowserIngress {
         let credential = caller.for_new_sessions().ok_or(Unknown::SignedOut)?;
         let principal = self.principal(caller.principal).await?;
         Ok(Asker { principal, credential, by_header: false })
+    }
+
+    /// The program that shows a token of ours, if one does.
+    pub(super) async fn program(
+        &self,
+        headers: &HeaderMap,
+        app: &App,
+        request: &CanonicalRequest,
+        now: Timestamp,
+    ) -> Result<Option<Asker>, Unknown> {
+        let known = (self.authenticator.tokens(), &*self.policies);
+        let shown = bearer::credential(known, headers, &app.resource, request, now).await;
+        let shown = shown.inspect_err(|refused| {
+            let reason = refused.label();
+            metrics::counter!("postern_app_tokens_refused_total", "reason" => reason).increment(1);
+            tracing::info!(resource = %app.resource.name, reason, "a token was refused");
+        })?;
+        let Some((principal, credential)) = shown else { return Ok(None) };
+        let principal = self.principal(principal).await?;
+        Ok(Some(Asker { principal, credential, by_header: true }))
     }
 
     /// Nobody, for public paths.

@@ -1,11 +1,13 @@
 //! HTTP/1 on a connection of the public port.
 
+mod stall;
 mod strict;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
 pub use strict::Strict;
+pub use verdict::AsksBack;
 
 use super::{
     Handler, Lent,
@@ -26,7 +28,7 @@ const BUFFER_MAX: usize = 3 * HEAD_MAX;
 impl<H: Handler> Front<H> {
     pub(super) async fn http1(&self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, who: Who) {
         let (lent, home) = Lent::new(io);
-        let (strict, verdict) = Strict::new(lent);
+        let (strict, verdict) = Strict::new(lent, self.door.deadlines.stall);
         let ended = self.serve_http1(strict, &verdict, &who).await;
         if ended.as_ref().is_err_and(hyper::Error::is_timeout) {
             home.tell_too_late().await;
@@ -67,7 +69,7 @@ impl<H: Handler> Front<H> {
             return Ok(self.refuse(refused));
         }
         let response = self.answer(request, who).await;
-        Ok(match verdict.answered(response.status()) {
+        Ok(match verdict.answered(&response) {
             Standing::Good => response,
             Standing::Last => last(response),
             Standing::Refused(refused) => last(self.refuse(refused)),

@@ -3,11 +3,15 @@
 //! A head that is refused is replaced by a request of our own, so that the answer comes in order, behind those to the good
 //! requests before it. A body that turns bad breaks the connection.
 
-use super::verdict::{Bad, STAND_IN, Verdict};
+use super::{
+    stall::Stall,
+    verdict::{Bad, STAND_IN, Verdict},
+};
 use std::{
     io::{self, ErrorKind},
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -26,14 +30,15 @@ pub struct Strict<S> {
     released: usize,
     /// Behind what is released nothing comes any more.
     is_over: bool,
+    stall: Stall,
 }
 
 impl<S> Strict<S> {
-    /// Judges what comes over `inner`.
-    pub(super) fn new(inner: S) -> (Self, Verdict) {
+    /// Judges what comes over `inner`; its peer may take nothing for as long as `stall`.
+    pub(super) fn new(inner: S, stall: Duration) -> (Self, Verdict) {
         let verdict = Verdict::default();
-        let strict = Self { inner, verdict: verdict.clone(), held: Vec::new(), released: 0, is_over: false };
-        (strict, verdict)
+        let (strict, stall) = (verdict.clone(), Stall::new(stall));
+        (Self { inner, verdict: strict, held: Vec::new(), released: 0, is_over: false, stall }, verdict)
     }
 
     /// The connection, and what came over it that was not handed on, once it speaks another protocol.
@@ -119,7 +124,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.stall.watch(polled, cx)
     }
 
     fn poll_write_vectored(
@@ -127,7 +133,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+        let polled = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
+        self.stall.watch(polled, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -135,10 +142,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let polled = Pin::new(&mut self.inner).poll_flush(cx);
+        self.stall.watch(polled, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let polled = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.stall.watch(polled, cx)
     }
 }

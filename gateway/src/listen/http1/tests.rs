@@ -3,6 +3,7 @@
 use super::*;
 use http::StatusCode;
 use postern_canonical::Refused;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -16,7 +17,7 @@ struct Peer {
 
 fn peer() -> Peer {
     let (side, inner) = duplex(256 * 1024);
-    let (strict, verdict) = Strict::new(inner);
+    let (strict, verdict) = Strict::new(inner, Duration::from_millis(30));
     Peer { side, strict, verdict }
 }
 
@@ -33,6 +34,10 @@ impl Peer {
             read = self.strict.read(&mut buffer) => Some(read.map(|count| buffer[..count].to_vec())),
             () = std::future::ready(()) => None,
         }
+    }
+
+    fn answered(&self, status: StatusCode) -> Standing {
+        self.verdict.answered(&Response::builder().status(status).body(()).unwrap())
     }
 
     async fn good(&mut self, size: usize) -> Vec<u8> {
@@ -87,10 +92,10 @@ async fn h01_a_body_that_turns_bad_breaks_off_and_its_answer_says_so() {
     let head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     peer.says(&[head, &b"2\r\nhi\r\n"[..]].concat()).await;
     peer.good(1024).await;
-    assert_eq!(peer.verdict.answered(StatusCode::OK), Standing::Good);
+    assert_eq!(peer.answered(StatusCode::OK), Standing::Good);
     peer.says(b"2\nhi\r\n0\r\n\r\n").await;
     assert_eq!(peer.heard(1024).await.unwrap().unwrap_err().kind(), std::io::ErrorKind::InvalidData);
-    assert_eq!(peer.verdict.answered(StatusCode::OK), Standing::Refused(Refused::Framing));
+    assert_eq!(peer.answered(StatusCode::OK), Standing::Refused(Refused::Framing));
     assert_eq!(peer.good(1024).await, b"");
 }
 
@@ -100,20 +105,20 @@ async fn h04_what_comes_early_belongs_to_the_other_protocol_or_to_nobody() {
     taken.says(&[UPGRADE, b"early"].concat()).await;
     assert_eq!(taken.good(1024).await, UPGRADE);
     assert!(taken.heard(1024).await.is_none());
-    assert_eq!(taken.verdict.answered(StatusCode::SWITCHING_PROTOCOLS), Standing::Good);
+    assert_eq!(taken.answered(StatusCode::SWITCHING_PROTOCOLS), Standing::Good);
     assert_eq!(taken.good(2).await, b"ea");
     assert_eq!(taken.strict.into_parts().1, b"rly");
 
     let mut refused = peer();
     refused.says(&[UPGRADE, GET].concat()).await;
     assert_eq!(refused.good(1024).await, UPGRADE);
-    assert_eq!(refused.verdict.answered(StatusCode::FORBIDDEN), Standing::Last);
+    assert_eq!(refused.answered(StatusCode::FORBIDDEN), Standing::Last);
     assert_eq!(refused.good(1024).await, b"");
 
     let mut late = peer();
     late.says(UPGRADE).await;
     late.good(1024).await;
-    assert_eq!(late.verdict.answered(StatusCode::OK), Standing::Last);
+    assert_eq!(late.answered(StatusCode::OK), Standing::Last);
     late.says(GET).await;
     assert_eq!(late.good(1024).await, b"");
 }
@@ -133,7 +138,7 @@ async fn h04_an_upgrade_that_was_not_asked_for_is_not_answered() {
     let mut peer = peer();
     peer.says(GET).await;
     peer.good(1024).await;
-    let standing = peer.verdict.answered(StatusCode::SWITCHING_PROTOCOLS);
+    let standing = peer.answered(StatusCode::SWITCHING_PROTOCOLS);
     assert_eq!(standing, Standing::Refused(Refused::Head));
 }
 
@@ -150,4 +155,26 @@ async fn a_body_of_known_length_passes_into_the_library_s_own_buffer() {
         count += peer.good(30_000).await.len();
     }
     assert_eq!(count, 100_000 + GET.len());
+}
+
+#[tokio::test]
+async fn a_peer_that_is_asked_back_answers_on_the_same_connection() {
+    let mut peer = peer();
+    peer.says(UPGRADE).await;
+    assert_eq!(peer.good(1024).await, UPGRADE);
+    let mut question = Response::new(());
+    *question.status_mut() = StatusCode::UNAUTHORIZED;
+    question.extensions_mut().insert(AsksBack);
+    assert_eq!(peer.verdict.answered(&question), Standing::Good);
+    peer.says(UPGRADE).await;
+    assert_eq!(peer.good(1024).await, UPGRADE);
+    assert_eq!(peer.answered(StatusCode::SWITCHING_PROTOCOLS), Standing::Good);
+}
+
+#[tokio::test]
+async fn h16_a_peer_that_takes_nothing_is_given_up() {
+    let mut peer = peer();
+    peer.strict.write_all(&vec![b'x'; 200 * 1024]).await.unwrap();
+    let ended = peer.strict.write_all(&vec![b'x'; 200 * 1024]).await;
+    assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
 }

@@ -1,6 +1,6 @@
 //! What became of the requests of one HTTP/1 connection: known to the side that reads and to the side that answers.
 
-use http::{Request, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use postern_canonical::{Framing, Refused};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -43,6 +43,11 @@ pub(super) enum Standing {
     Refused(Refused),
 }
 
+/// An extension of an answer to an upgrade: it asks something, and the peer sends its answer on the same connection. Only
+/// for peers that are known to wait for the question: those of our own tunnel.
+#[derive(Debug, Clone, Copy)]
+pub struct AsksBack;
+
 impl Verdict {
     /// How many bytes from the front of `bytes`, which were not handed on yet, may be.
     pub(super) fn judge(&self, bytes: &[u8]) -> Result<usize, Bad> {
@@ -64,9 +69,14 @@ impl Verdict {
         (host.as_bytes() == STAND_IN_HOST).then_some(refused)
     }
 
-    /// The request in hand is answered with this status. A request for an upgrade decides there what follows it (H4).
-    pub(super) fn answered(&self, status: StatusCode) -> Standing {
-        self.with(|state| match (state.framing.is_upgrading(), status) {
+    /// The request in hand is answered with this. A request for an upgrade decides there what follows it (H4).
+    pub(super) fn answered<B>(&self, response: &Response<B>) -> Standing {
+        let asks_back = response.extensions().get::<AsksBack>().is_some();
+        self.with(|state| match (state.framing.is_upgrading(), response.status()) {
+            (true, _) if asks_back => {
+                state.framing.asked_back();
+                Standing::Good
+            }
             (true, StatusCode::SWITCHING_PROTOCOLS) => {
                 state.framing.upgraded();
                 Standing::Good

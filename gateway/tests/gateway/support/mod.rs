@@ -1,5 +1,6 @@
 //! A whole gateway on loopback with a store of its own, and peers that speak the real protocol to it.
 
+pub(crate) mod app;
 pub(crate) mod person;
 pub(crate) mod stage;
 pub(crate) mod streams;

@@ -76,7 +76,7 @@ impl Batch {
                 let LeftBody { session, bytes_up: up, bytes_down: down, .. } = parse(record)?;
                 self.carried.push(Carried { session, up, down });
             }
-            RecordKind::Suppressed => {}
+            RecordKind::Suppressed | RecordKind::Requests => {}
         }
         Ok(())
     }
