@@ -30,6 +30,7 @@ impl Store {
         execute!(&mut tx, "DELETE FROM sign_in_origins WHERE noted_at <= $1", spent)?;
         execute!(&mut tx, "DELETE FROM enrolment_tokens WHERE expires_at <= $1", spent)?;
         execute!(&mut tx, "DELETE FROM refresh_tokens WHERE expires_at <= $1", spent)?;
+        execute!(&mut tx, "DELETE FROM app_tokens WHERE expires_at <= $1", spent)?;
         execute!(
             &mut tx,
             "UPDATE refresh_tokens SET successor_sealed = NULL WHERE successor_sealed IS NOT NULL AND used_at <= $1",

@@ -74,6 +74,14 @@ pub enum ChangeError {
         /// Its id.
         id: String,
     },
+    /// There are as many as there may be.
+    #[error("there are {max} of the kind {kind} already")]
+    TooMany {
+        /// What kind of object.
+        kind: Kind,
+        /// How many there may be.
+        max: u32,
+    },
     /// An earlier step of this change was refused, so the rest of it must not become durable either.
     #[error("an earlier step of this change was refused")]
     Failed,

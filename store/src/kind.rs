@@ -41,6 +41,8 @@ kinds! {
     ServiceAccount = "service_account";
     /// A bearer token of a service account.
     ServiceToken = "service_token";
+    /// A person's token for one application.
+    AppToken = "app_token";
     /// A rule in its simple form.
     Grant = "grant";
     /// A rule as Cedar text.

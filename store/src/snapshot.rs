@@ -156,10 +156,11 @@ async fn revoked(tx: &mut Tx, now: Timestamp) -> Result<Revoked, StoreError> {
             &fetch_all!(
                 tx,
                 (String,),
-                "SELECT id FROM service_tokens WHERE revoked_at > $1",
+                "SELECT id FROM service_tokens WHERE revoked_at > $1
+                 UNION ALL SELECT id FROM app_tokens WHERE revoked_at > $1",
                 now.minus(TOKENS_LISTED_FOR).as_micros()
             )?,
-            "service_tokens",
+            "service_tokens or app_tokens",
         )?,
         ended_sessions: ended_sessions(tx, now).await?,
     })

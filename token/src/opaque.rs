@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 pub enum OpaqueKind {
     /// A service account's bearer token.
     ServiceAccount,
+    /// A person's token for one application.
+    Application,
     /// An OAuth refresh token.
     Refresh,
     /// The token that makes the first owner.
@@ -30,8 +32,9 @@ pub enum OpaqueKind {
 }
 
 impl OpaqueKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::ServiceAccount,
+        Self::Application,
         Self::Refresh,
         Self::Bootstrap,
         Self::DeviceCode,
@@ -41,10 +44,12 @@ impl OpaqueKind {
         Self::Form,
     ];
 
-    /// The text that tokens of this kind start with.
+    /// The text that tokens of this kind start with. Those that are shown as `Authorization` begin with [`SHOWN_PREFIX`], so
+    /// that an application's own tokens are never taken for ours.
     pub const fn prefix(self) -> &'static str {
         match self {
-            Self::ServiceAccount => "pst_",
+            Self::ServiceAccount => SHOWN_PREFIX,
+            Self::Application => "pst_app_",
             Self::Refresh => "psr_",
             Self::Bootstrap => "psb_",
             Self::DeviceCode => "psd_",
@@ -56,7 +61,9 @@ impl OpaqueKind {
     }
 }
 
-const PREFIX_LEN: usize = 4;
+/// What every token begins with that may come as `Authorization` of a request for somebody else's server.
+pub const SHOWN_PREFIX: &str = "pst_";
+
 const SECRET_LEN: usize = 43;
 const CHECK_LEN: usize = 6;
 
@@ -71,7 +78,7 @@ impl Opaque {
     /// The token of this kind over 256 bits of the caller's randomness.
     pub fn from_entropy(kind: OpaqueKind, entropy: [u8; 32]) -> Self {
         let entropy = Zeroizing::new(entropy);
-        let mut text = Zeroizing::new(String::with_capacity(PREFIX_LEN + SECRET_LEN + CHECK_LEN));
+        let mut text = Zeroizing::new(String::with_capacity(kind.prefix().len() + SECRET_LEN + CHECK_LEN));
         text.push_str(kind.prefix());
         text.push_str(&Zeroizing::new(b64::encode(entropy.as_slice())));
         let check = checksum(&text);
@@ -81,12 +88,15 @@ impl Opaque {
 
     /// Reads text of exactly this shape; anything truncated, extended or mistyped is nothing.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != PREFIX_LEN + SECRET_LEN + CHECK_LEN || !text.is_ascii() {
+        if !text.is_ascii() {
             return None;
         }
-        let kind = OpaqueKind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))?;
-        let (body, check) = text.split_at(PREFIX_LEN + SECRET_LEN);
-        let _: [u8; 32] = b64::decode_array(body.get(PREFIX_LEN..)?)?;
+        // The length decides between kinds of which one's prefix begins the other's.
+        let whole = |kind: &OpaqueKind| kind.prefix().len() + SECRET_LEN + CHECK_LEN == text.len();
+        let is_of = |kind: &OpaqueKind| whole(kind) && text.starts_with(kind.prefix());
+        let kind = OpaqueKind::ALL.into_iter().find(is_of)?;
+        let (body, check) = text.split_at(text.len() - CHECK_LEN);
+        let _: [u8; 32] = b64::decode_array(body.get(kind.prefix().len()..)?)?;
         (checksum(body) == check).then(|| Self { kind, text: Zeroizing::new(text.to_owned()) })
     }
 
@@ -147,6 +157,9 @@ mod tests {
         let refresh = Opaque::from_entropy(OpaqueKind::Refresh, [9; 32]);
         assert!(Opaque::parse_as(OpaqueKind::ServiceAccount, refresh.reveal()).is_none());
         assert_ne!(refresh.hash(), Opaque::from_entropy(OpaqueKind::Cookie, [9; 32]).hash());
+        let application = Opaque::from_entropy(OpaqueKind::Application, [9; 32]);
+        assert!(Opaque::parse_as(OpaqueKind::ServiceAccount, application.reveal()).is_none());
+        assert!(application.reveal().starts_with(OpaqueKind::ServiceAccount.prefix()));
     }
 
     #[test]

@@ -139,6 +139,7 @@ impl From<ChangeError> for Failure {
                 (ProblemCode::Conflict, "read the object again and repeat the change")
             }
             ChangeError::Referenced { .. } => (ProblemCode::InUse, "remove what refers to it first"),
+            ChangeError::TooMany { .. } => (ProblemCode::Conflict, "remove some of them first"),
             ChangeError::LastOwner => (ProblemCode::LastOwner, "make somebody else an owner first"),
             ChangeError::BuiltIn { .. } => {
                 (ProblemCode::ImmutableField, "leave the built-in object as it is")

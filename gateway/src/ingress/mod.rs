@@ -3,3 +3,4 @@
 pub mod browser;
 pub mod client;
 mod facts;
+mod tokens;

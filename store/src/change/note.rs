@@ -53,7 +53,12 @@ impl Parts {
         match kind {
             Kind::Grant | Kind::Policy | Kind::Window | Kind::Threshold | Kind::Settings => self.rules = true,
             Kind::Site | Kind::Connector | Kind::Resource | Kind::Group => self.places = true,
-            Kind::User | Kind::ServiceAccount | Kind::ServiceToken | Kind::SignIn | Kind::Session => {
+            Kind::User
+            | Kind::ServiceAccount
+            | Kind::ServiceToken
+            | Kind::AppToken
+            | Kind::SignIn
+            | Kind::Session => {
                 self.revoked = true;
             }
             Kind::EnrolmentToken | Kind::Provider | Kind::SigningKey => {}

@@ -33,6 +33,7 @@ impl Change {
             Kind::User => {
                 self.risk_owners();
                 self.end_sign_ins_of(id, "user_deleted").await?;
+                self.revoke_app_tokens_of(id).await?;
                 execute!(&mut self.tx, "DELETE FROM memberships WHERE member_id = $1", id)?;
             }
             Kind::ServiceAccount => {
@@ -40,11 +41,12 @@ impl Change {
                 execute!(&mut self.tx, "DELETE FROM memberships WHERE member_id = $1", id)?;
             }
             Kind::Group => self.empty_group(id).await?,
+            Kind::Resource => self.revoke_app_tokens_of(id).await?,
             Kind::Site
             | Kind::Connector
             | Kind::EnrolmentToken
-            | Kind::Resource
             | Kind::ServiceToken
+            | Kind::AppToken
             | Kind::Provider
             | Kind::Grant
             | Kind::Policy
@@ -61,7 +63,11 @@ impl Change {
     async fn suspend_if_disabled(&mut self, user: &str) -> Result<(), ChangeError> {
         let disabled: Vec<(String,)> =
             fetch_all!(&mut self.tx, (String,), "SELECT id FROM users WHERE id = $1 AND disabled", user)?;
-        if disabled.is_empty() { Ok(()) } else { self.end_sign_ins_of(user, "user_disabled").await }
+        if disabled.is_empty() {
+            return Ok(());
+        }
+        self.end_sign_ins_of(user, "user_disabled").await?;
+        self.revoke_app_tokens_of(user).await
     }
 
     /// Ends every sign-in of a person, and what could still become one.

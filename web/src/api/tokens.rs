@@ -16,7 +16,7 @@ use postern_token::opaque::{Opaque, OpaqueKind};
 use std::{collections::HashMap, time::Duration};
 
 /// The longest note.
-const NOTE_MAX_CHARS: usize = 200;
+pub(super) const NOTE_MAX_CHARS: usize = 200;
 
 pub(super) async fn issue(
     State(state): State<WebState>,

@@ -2,17 +2,20 @@
 //! then on the link lives as long as the sign-in or token behind it, whose end reaches the node through the snapshot.
 
 use crate::{
-    ingress::facts::{FactCache, Unavailable},
+    ingress::{
+        facts::{FactCache, Unavailable},
+        tokens::{Tokens, is_honored},
+    },
     policies::Policies,
     signing::Facts,
 };
 use http::{HeaderMap, header};
-use postern_ids::{ServiceAccountId, SignInId, Timestamp, UserId};
+use postern_ids::{SignInId, Timestamp, UserId};
 use postern_policy::{
     Snapshot,
-    model::{Credential, PrincipalId, SignIn, TokenFacts},
+    model::{Credential, PrincipalId, SignIn},
 };
-use postern_store::{SecretHash, Store};
+use postern_store::Store;
 use postern_token::{
     ACCESS_AUDIENCE, AccessClaims, Expect, Rejected, Verified,
     opaque::{Opaque, OpaqueKind},
@@ -83,9 +86,7 @@ impl Caller {
         };
         let live = match &self.proof {
             Proof::Good(Credential::SignIn(facts)) => now < facts.expires_at && !snapshot.has_ended(facts.id),
-            Proof::Good(Credential::Token(token)) => {
-                token.expires_at.is_none_or(|at| now < at) && !snapshot.is_revoked(token.id)
-            }
+            Proof::Good(Credential::Token(token)) => is_honored(self.principal, token, snapshot, now),
             Proof::Good(Credential::None) => false,
             Proof::Lapsed { sign_in, facts } => {
                 facts.as_ref().is_none_or(|facts| now < facts.expires_at) && !snapshot.has_ended(*sign_in)
@@ -141,7 +142,7 @@ pub struct Authenticator {
     keys: Arc<KeyRing>,
     issuer: Arc<str>,
     sign_ins: FactCache<SignInId, (UserId, Arc<SignIn>)>,
-    tokens: FactCache<SecretHash, (ServiceAccountId, Arc<TokenFacts>)>,
+    tokens: Tokens,
 }
 
 impl fmt::Debug for Authenticator {
@@ -153,7 +154,7 @@ impl fmt::Debug for Authenticator {
 impl Authenticator {
     /// For tokens of `issuer`.
     pub fn new(store: Store, policies: Arc<Policies>, keys: Arc<KeyRing>, issuer: Arc<str>) -> Self {
-        let (sign_ins, tokens) = (FactCache::default(), FactCache::default());
+        let (sign_ins, tokens) = (FactCache::default(), Tokens::new(store.clone()));
         Self { store, policies, keys, issuer, sign_ins, tokens }
     }
 
@@ -224,19 +225,18 @@ impl Authenticator {
         }
     }
 
+    /// The tokens that are looked up by their hash.
+    pub(in crate::ingress) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     fn is_store_away(&self) -> bool {
         self.policies.current().1.0 > AWAY_AFTER
     }
 
     async fn service_account(&self, token: &str) -> Result<Caller, NotAuthenticated> {
         let token = Opaque::parse_as(OpaqueKind::ServiceAccount, token).ok_or(NotAuthenticated::Unknown)?;
-        let hash = SecretHash(token.hash());
-        let read = || async {
-            let found = self.store.service_token(hash).await?;
-            Ok(found.filter(|t| t.revoked_at.is_none()).map(|t| (t.account, Arc::new(t.facts()))))
-        };
-        let (account, facts) =
-            self.tokens.get(hash, read, Instant::now()).await?.ok_or(NotAuthenticated::Unknown)?;
+        let (account, facts) = self.tokens.service_account(&token).await?.ok_or(NotAuthenticated::Unknown)?;
         Ok(Caller::good(PrincipalId::ServiceAccount(account), Credential::Token(facts)))
     }
 }
