@@ -1,6 +1,6 @@
 //! Declarative documents: what an administrator writes down, one `kind` each, referring to each other by name.
 
-use crate::{Labels, ObjectKind, ProviderDocument, Secret, Time};
+use crate::{Labels, ObjectKind, ProviderDocument, Secret, Time, web::WebDocument};
 use postern_ids::Name;
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +104,9 @@ pub struct ResourceDocument {
     /// Labels that rules can select by.
     #[serde(default, skip_serializing_if = "labels_are_empty")]
     pub labels: Labels,
+    /// How it is published, for a web application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web: Option<Box<WebDocument>>,
 }
 
 fn labels_are_empty(labels: &Labels) -> bool {

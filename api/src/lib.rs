@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod app_tokens;
 mod connectors;
 mod decisions;
 mod documents;
@@ -21,8 +22,10 @@ mod secret;
 mod sessions;
 mod time;
 pub mod tunnel;
+pub mod web;
 
 pub use access::{BootstrapRequest, IssueTokenRequest, IssuedToken, TokenKind, TokenView, UserSwitched};
+pub use app_tokens::{AppTokenView, IssueAppTokenRequest, IssuedAppToken};
 pub use connectors::{
     ConnectorState, ConnectorView, EnrolmentTokenReply, EnrolmentTokenRequest, KeyRotation,
 };

@@ -58,6 +58,9 @@ pub struct MyResource {
     pub actions: Vec<Action>,
     /// Whether a connector of the site is online.
     pub online: bool,
+    /// Where a browser finds it, for a web application that is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// The SSH host keys that are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_keys: Vec<HostKeyView>,

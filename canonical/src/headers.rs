@@ -2,7 +2,7 @@
 
 mod names;
 
-pub use names::is_reserved;
+pub use names::{is_hop_by_hop, is_reserved};
 
 use crate::{Host, Refused};
 use http::{HeaderMap, HeaderName, HeaderValue, header};

@@ -17,7 +17,9 @@ mod target;
 
 pub use cookies::{Ambiguous, CookieVerdict, judge_set_cookie, read_cookie, strip_cookies};
 pub use framing::{Framing, HEAD_MAX, TARGET_MAX, Version};
-pub use headers::{Forwarding, UnderscoreHeaders, is_reserved, prepare_request, prepare_response};
+pub use headers::{
+    Forwarding, UnderscoreHeaders, is_hop_by_hop, is_reserved, prepare_request, prepare_response,
+};
 pub use host::{Host, HostError};
 pub use path::{CanonicalPath, EncodedSlash, PathAmbiguous};
 pub use redirect::{Next, NextRefused, safe_next};

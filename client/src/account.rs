@@ -135,7 +135,7 @@ fn describe(running: &Running) -> String {
 /// Lists what the caller may reach.
 pub async fn ls(home: &Home, form: Form) -> Result<(), Failure> {
     let resources = my_resources(home).await?;
-    show::list(form, &resources, &["name", "type", "site", "online", "labels"], |resource| {
+    show::list(form, &resources, &["name", "type", "site", "online", "url", "labels"], |resource| {
         let labels = serde_json::to_value(&resource.labels).unwrap_or_default();
         let labels = labels.as_object().into_iter().flatten();
         let labels: Vec<String> =
@@ -146,6 +146,7 @@ pub async fn ls(home: &Home, form: Form) -> Result<(), Failure> {
             protocol.as_str().unwrap_or_default().to_owned(),
             resource.site.clone(),
             show::yes(resource.online),
+            resource.url.clone().unwrap_or_default(),
             labels.join(" "),
         ]
     })

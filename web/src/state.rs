@@ -38,6 +38,8 @@ pub struct WebConfig {
     pub issuer: String,
     /// Where commands and connectors dial, in this order: the addresses of the installation's gateways.
     pub gateways: Vec<String>,
+    /// The domain below which applications have their names, canonical.
+    pub apps_domain: Option<String>,
     /// SHA-256 of the public key of the gateway's own CA, when it has one; it goes into enrolment tokens.
     pub ca_sha256: Option<[u8; 32]>,
     /// The store.

@@ -74,6 +74,11 @@ pub fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a header of this name (lower case) is for one hop only, and never forwarded.
+pub fn is_hop_by_hop(name: &str) -> bool {
+    HOP_BY_HOP.contains(&name)
+}
+
 /// What `Connection` may say without naming a field that has to go.
 pub(super) fn is_connection_word(option: &str) -> bool {
     ["close", "keep-alive", "upgrade"].iter().any(|word| option.eq_ignore_ascii_case(word))

@@ -94,6 +94,9 @@ impl Node {
     pub async fn start(config: Config) -> Result<Self, Failure> {
         let metrics = metric::install().map_err(|error| Failure::Software(chain(&error)))?;
         let lifecycle = Lifecycle::new();
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
         let ground = foundation::lay(&config).await?;
         let (listener, internal) = bind(&config).await?;
         let public_url = public_url(&config.public_url, listener.local);
@@ -119,6 +122,7 @@ impl Node {
         let web = WebState::new(WebConfig {
             issuer: issuer.to_string(),
             gateways: gateways.iter().map(|url| url.as_str().trim_end_matches('/').to_owned()).collect(),
+            apps_domain: config.apps_domain.clone(),
             ca_sha256: presented.ca_sha256(),
             store: ground.store.clone(),
             keys: Arc::clone(&keys),

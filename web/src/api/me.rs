@@ -1,6 +1,6 @@
 //! What callers may know about themselves, whoever they are.
 
-use super::world;
+use super::{web, world};
 use crate::{WebState, caller::Caller, problem::Failure};
 use axum::{Json, extract::State};
 use postern_api::{Action, HostKeyView, List, Me, MyResource, ResourceKind, SignInView};
@@ -67,9 +67,16 @@ pub(super) async fn resources(
         source: caller.address,
     };
     // Two thousand decisions take a tenth of a second: not on a thread that carries bytes.
+    let config = state.config().clone();
     let listed = tokio::task::spawn_blocking(move || {
         let reachable = reachable(&template, &snapshot, staleness, now);
-        reachable.iter().map(|resource| shown(resource, &snapshot, &online)).collect()
+        reachable
+            .iter()
+            .map(|resource| MyResource {
+                url: web::url(resource, config.apps_domain.as_deref(), &config.issuer),
+                ..shown(resource, &snapshot, &online)
+            })
+            .collect()
     });
     let items = listed.await.map_err(|_| Failure::internal())?;
     Ok(Json(List { items }))
@@ -93,6 +100,7 @@ fn shown(resource: &model::Resource, snapshot: &Snapshot, online: &[ConnectorId]
             Action::Connect
         }],
         online: connectors.any(|connector| online.contains(&connector.id)),
+        url: None,
         host_keys: keys.collect(),
     }
 }

@@ -1,5 +1,6 @@
 //! The REST API: each route proves its caller, then the right, then speaks to the store in domain types.
 
+mod app_tokens;
 mod apply;
 mod bootstrap;
 mod connectors;
@@ -12,6 +13,7 @@ mod objects;
 mod sessions;
 mod tokens;
 mod users;
+mod web;
 mod world;
 
 use crate::{WebState, origin, problem::Failure};
@@ -29,6 +31,8 @@ pub(crate) fn routes(state: &WebState) -> Router<WebState> {
     Router::new()
         .route("/me", get(me::me))
         .route("/me/resources", get(me::resources))
+        .route("/me/app-tokens", get(app_tokens::list).post(app_tokens::issue))
+        .route("/me/app-tokens/{id}", delete(app_tokens::revoke))
         .route("/apply", post(apply::apply))
         .route("/explain", post(decisions::explain))
         .route("/decisions/{id}", get(decisions::one))

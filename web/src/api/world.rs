@@ -1,5 +1,6 @@
 //! Everything that documents describe, read as of one revision, and how each object is written down.
 
+use super::web;
 use crate::problem::Failure;
 use postern_api::{
     Action, ClaimsFrom, ConditionsSpec, Day, Document, GrantDocument, GroupDocument, ObjectKind, OutageSpec,
@@ -154,7 +155,7 @@ async fn memberships(store: &Store) -> Result<HashMap<PrincipalId, BTreeSet<Grou
 }
 
 /// The names behind ids; what no longer exists shows as its id would.
-struct Names(HashMap<String, Name>);
+pub(super) struct Names(HashMap<String, Name>);
 
 impl Names {
     fn of(world: &World) -> Self {
@@ -170,14 +171,14 @@ impl Names {
         Self(names)
     }
 
-    fn one(&self, id: &impl ToString) -> Option<Name> {
+    pub(super) fn one(&self, id: &impl ToString) -> Option<Name> {
         let id = id.to_string();
         // An id is itself within the alphabet of names, so that a dangling reference can be seen and not only missed.
         self.0.get(&id).cloned().or_else(|| id.parse().ok())
     }
 
     /// The names of these, sorted: the order in which ids were stored says nothing.
-    fn all<'a, I: ToString + 'a>(&self, ids: impl IntoIterator<Item = &'a I>) -> Vec<Name> {
+    pub(super) fn all<'a, I: ToString + 'a>(&self, ids: impl IntoIterator<Item = &'a I>) -> Vec<Name> {
         let names: BTreeSet<Name> = ids.into_iter().filter_map(|id| self.one(id)).collect();
         names.into_iter().collect()
     }
@@ -218,6 +219,7 @@ fn resource(resource: &Resource, names: &Names) -> Document {
         protocol: protocol(resource.kind),
         target: resource.target.to_string(),
         labels: resource.labels.clone().into(),
+        web: resource.web.as_ref().map(|web| Box::new(web::document(web, names))),
     })
 }
 

@@ -119,6 +119,7 @@ impl Gate {
         let state = WebState::new(WebConfig {
             issuer: ISSUER.to_owned(),
             gateways: GATEWAYS.map(str::to_owned).to_vec(),
+            apps_domain: Some("apps.example".to_owned()),
             ca_sha256: Some([7; 32]),
             store: store.clone(),
             keys: Arc::clone(&keys),

@@ -13,4 +13,5 @@ mod keys;
 mod oauth;
 mod owners;
 mod pages;
+mod published;
 mod sessions;

@@ -149,6 +149,7 @@ mod tests {
             labels: Labels::default(),
             actions: vec![Action::Connect],
             online: true,
+            url: None,
             host_keys: vec![],
         }
     }

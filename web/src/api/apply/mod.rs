@@ -1,10 +1,13 @@
 //! Applying documents: planned against the store, checked as a whole, written in one transaction or not at all.
 
 mod diff;
+mod headers;
+mod hosts;
 mod plan;
 mod resolve;
 mod secrets;
 mod sound;
+mod web;
 mod write;
 
 use super::world::World;
@@ -94,6 +97,11 @@ async fn planned(state: &WebState, request: &ApplyRequest, secrets: &Secrets) ->
         return Err(changed_meanwhile());
     }
     let planned = plan::plan(before, &request.documents, secrets.clone(), state.now())?;
+    let mistakes = hosts::mistakes(&planned.after, &planned.changes, state.config());
+    if !mistakes.is_empty() {
+        let said = "applications would get into each other's way, so nothing was changed";
+        return Err(Failure::invalid(said).with_errors(mistakes));
+    }
     sound::check(planned.after.clone()).await?;
     Ok(planned)
 }

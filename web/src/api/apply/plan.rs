@@ -7,7 +7,7 @@ use super::{
     secrets::Secrets,
 };
 use crate::problem::Failure;
-use postern_api::{Change, ChangeKind, Document, FieldDiff, ObjectKind, Plan};
+use postern_api::{Change, ChangeKind, Document, FieldDiff, ObjectKind, Plan, ResourceDocument};
 use postern_ids::{
     GrantId, GroupId, Name, PolicyId, ResourceId, ServiceAccountId, SiteId, Timestamp, UserId,
 };
@@ -48,14 +48,7 @@ pub(super) fn plan(
 ) -> Result<Planned, Failure> {
     let mut mistakes = twice(documents);
     let mut after = before.clone();
-    // Groups may name each other in any order, and themselves in a circle: they all exist before any is resolved.
-    for document in documents {
-        if let Document::Group(group) = document {
-            let id = GroupId::mint(now, rand::random());
-            let bare = Group { id, name: group.name.clone(), parents: Vec::new() };
-            put(&mut after.groups, bare, |before, _| before.clone());
-        }
-    }
+    announce(&mut after, documents, now);
     for document in in_order(documents) {
         if let Err(mistake) = place(&mut after, document, now) {
             mistakes.push(format!("{} {}: {mistake}", document.kind(), document.name()));
@@ -69,6 +62,36 @@ pub(super) fn plan(
     let changes = changes(&before, &after, documents, &secrets);
     let unchanged = u32::try_from(documents.len().saturating_sub(changes.len())).unwrap_or(u32::MAX);
     Ok(Planned { before, after, secrets, changes, unchanged })
+}
+
+/// Groups and applications may name each other in any order, and in a circle: they all exist before any is resolved.
+fn announce(world: &mut World, documents: &[Document], now: Timestamp) {
+    for document in documents {
+        if let Document::Group(group) = document {
+            let id = GroupId::mint(now, rand::random());
+            let bare = Group { id, name: group.name.clone(), parents: Vec::new() };
+            put(&mut world.groups, bare, |before, _| before.clone());
+        }
+        if let Document::Resource(resource) = document
+            && let Ok(bare) = bare(resource, now)
+        {
+            put(&mut world.resources, bare, |before, _| before.clone());
+        }
+    }
+}
+
+/// A resource of which nothing is known but what it is called and where it is.
+fn bare(resource: &ResourceDocument, now: Timestamp) -> Result<Resource, Mistake> {
+    Ok(Resource {
+        id: ResourceId::mint(now, rand::random()),
+        name: resource.name.clone(),
+        site: SiteId::from_bytes([0; 16]),
+        kind: ResourceKind::Tcp,
+        target: resource.target.parse().map_err(|why| format!("target: {why}"))?,
+        labels: Default::default(),
+        host_keys: Vec::new(),
+        web: None,
+    })
 }
 
 fn twice(documents: &[Document]) -> Vec<Mistake> {
@@ -113,17 +136,8 @@ fn place(world: &mut World, document: &Document, now: Timestamp) -> Result<(), M
         Document::User(_) => place_user(world, document, now)?,
         Document::ServiceAccount(_) => place_account(world, document, now)?,
         Document::Resource(resource) => {
-            let new = Resource {
-                id: ResourceId::mint(now, rand::random()),
-                name: resource.name.clone(),
-                site: SiteId::from_bytes([0; 16]),
-                kind: ResourceKind::Tcp,
-                target: resource.target.parse().map_err(|why| format!("target: {why}"))?,
-                labels: Default::default(),
-                host_keys: Vec::new(),
-                web: None,
-            };
-            let before = world.resources.get(&resource.name).map_or(new, |stored| stored.value.clone());
+            let known = world.resources.get(&resource.name).map(|stored| stored.value.clone());
+            let before = known.map_or_else(|| bare(resource, now), Ok)?;
             let value = resolve::resource(world, resource, before)?;
             put(&mut world.resources, value, |_, new| new);
         }

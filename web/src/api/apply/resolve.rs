@@ -11,11 +11,14 @@ use postern_policy::{
     exchange_entities,
     model::{
         ActionKind, Conditions, Grant, Outage, PrincipalId, Resource, ResourceKind as Protocol, Selector,
-        Subject, Weekday, Window,
+        Subject, Web, Weekday, Window,
     },
 };
 use postern_store::{Object, Provider, Stored, User};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// A mistake in a document, in a sentence.
 pub(super) type Mistake = String;
@@ -45,8 +48,19 @@ pub(super) fn resource(
         },
         target: document.target.parse().map_err(|why| format!("target: {why}"))?,
         labels: document.labels.clone().into_inner(),
+        web: published(world, document)?,
         ..before
     })
+}
+
+fn published(world: &World, document: &ResourceDocument) -> Result<Option<Arc<Web>>, Mistake> {
+    match &document.web {
+        None => Ok(None),
+        Some(_) if document.protocol != ResourceKind::Http => {
+            Err("web: only resources of type http are published on the web".to_owned())
+        }
+        Some(web) => Ok(Some(Arc::new(super::web::web(world, &document.name, web)?))),
+    }
 }
 
 /// A provider as its document says.

@@ -50,7 +50,14 @@ fn dangling(world: &World) -> Vec<String> {
         }
     }
     for resource in world.resources.values() {
-        refers(format!("resource {}", resource.value.name), resource.value.site.to_string());
+        let from = format!("resource {}", resource.value.name);
+        refers(from.clone(), resource.value.site.to_string());
+        let web = resource.value.web.iter();
+        let named = web.flat_map(|web| {
+            let together = web.sign_in_with.iter().map(ToString::to_string);
+            together.chain(web.identity.groups.iter().map(ToString::to_string))
+        });
+        named.for_each(|named| refers(from.clone(), named));
     }
     for grant in world.grants.values() {
         for target in targets(&grant.value.subjects, &grant.value.resources) {
