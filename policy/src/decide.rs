@@ -3,7 +3,7 @@
 use crate::{
     deny::Deny,
     judge::{Stage, judge},
-    model::{Credential, PrincipalId, Resource, ResourceKind, SignIn},
+    model::{Credential, PathReading, PrincipalId, Resource, ResourceKind, SignIn},
     permit::Permit,
     record::DecisionRecord,
     request::{Action, Asked, HttpRequest, Request, Staleness},
@@ -56,12 +56,17 @@ pub fn reachable(
     staleness: Staleness,
     now: Timestamp,
 ) -> Vec<Arc<Resource>> {
-    let root = Action::Http(Arc::new(HttpRequest { method: "GET".into(), path: "/".into() }));
+    let root = |path: &str| Action::Http(Arc::new(HttpRequest { method: "GET".into(), path: path.into() }));
+    let (read, unread) = (root("/"), root(""));
     let may = |resource: &Resource, action: Action| {
         let request = Request { resource: Asked::Id(resource.id), action, ..template.clone() };
         judge(&request, snapshot, staleness, Stage::Begins, now).is_ok()
     };
     let reachable = snapshot.resources().filter(|resource| {
+        let root = match snapshot.path_reading(resource) {
+            PathReading::Verbatim => &unread,
+            PathReading::Auto | PathReading::Strict | PathReading::StrictOpaqueSlash => &read,
+        };
         may(resource, Action::Connect) || (resource.kind == ResourceKind::Http && may(resource, root.clone()))
     });
     reachable.cloned().collect()

@@ -195,7 +195,10 @@ fn context(request: &Request, compiled: &Compiled, now: Timestamp) -> Result<Con
     }
     if let Action::Http(http) = &request.action {
         pairs.push(("method".to_owned(), text(&http.method)));
-        pairs.push(("path".to_owned(), text(&http.path)));
+        // A path that was not read is missing and not empty: `like "*"` would match that.
+        if !http.path.is_empty() {
+            pairs.push(("path".to_owned(), text(&http.path)));
+        }
     }
     Context::from_pairs(pairs).map_err(unable)
 }

@@ -70,7 +70,8 @@ impl Action {
 pub struct HttpRequest {
     /// The method.
     pub method: Box<str>,
-    /// The canonical path, without the query.
+    /// The canonical path, without the query; empty where the application's paths are not read. Rules then see none: a
+    /// permit that asks for it does not count, and a forbid that asks for it denies.
     pub path: Box<str>,
 }
 

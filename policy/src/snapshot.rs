@@ -3,12 +3,12 @@
 use crate::{
     error::SnapshotError,
     model::{
-        Connector, ConnectorState, Credential, Grant, Group, PolicyText, PrincipalId, Resource, Settings,
-        Site,
+        Connector, ConnectorState, Credential, Grant, Group, PathReading, PolicyText, PrincipalId, Resource,
+        Settings, Site,
     },
     places::PlaceIndex,
     request::{Asked, Staleness},
-    rules::Compiled,
+    rules::{Compiled, Public},
     source::{Revoked, SnapshotSource},
 };
 use postern_ids::{
@@ -58,9 +58,20 @@ impl Snapshot {
     }
 
     fn made(source: SnapshotSource, earlier: Option<&Self>) -> Result<Self, SnapshotError> {
+        let public = match earlier {
+            Some(earlier) if Arc::ptr_eq(&earlier.places.source, &source.places) => {
+                earlier.compiled.public.clone()
+            }
+            _ => Public::of(&source.places).into(),
+        };
         let compiled = match earlier {
-            Some(earlier) if Arc::ptr_eq(&earlier.compiled.source, &source.rules) => earlier.compiled.clone(),
-            _ => Arc::new(Compiled::new(source.rules, earlier.map(|earlier| &*earlier.compiled))?),
+            Some(earlier)
+                if Arc::ptr_eq(&earlier.compiled.source, &source.rules)
+                    && earlier.compiled.public == public =>
+            {
+                earlier.compiled.clone()
+            }
+            _ => Arc::new(Compiled::new(source.rules, public, earlier.map(|earlier| &*earlier.compiled))?),
         };
         let places = match earlier {
             Some(earlier) if Arc::ptr_eq(&earlier.places.source, &source.places) => earlier.places.clone(),
@@ -115,6 +126,23 @@ impl Snapshot {
     /// Every resource, by name.
     pub fn resources(&self) -> impl Iterator<Item = &Arc<Resource>> {
         self.places.all().map(|placed| &placed.resource)
+    }
+
+    /// How the paths of requests for a resource are read: never [`PathReading::Auto`]. It is strict where a public path, or
+    /// a rule that can apply there, asks for the path; elsewhere an application may have paths as odd as it likes.
+    pub fn path_reading(&self, resource: &Resource) -> PathReading {
+        let web = resource.web.as_deref();
+        let asked = || match self.places.placed(resource.id) {
+            Some(placed) => self.compiled.index.asks_path([&placed.uid, &placed.site]),
+            None => true,
+        };
+        match web.map_or(PathReading::Auto, |web| web.paths) {
+            PathReading::Auto if web.is_some_and(|web| !web.public.is_empty()) || asked() => {
+                PathReading::Strict
+            }
+            PathReading::Auto => PathReading::Verbatim,
+            chosen @ (PathReading::Strict | PathReading::StrictOpaqueSlash | PathReading::Verbatim) => chosen,
+        }
     }
 
     /// The site with this id.
@@ -180,7 +208,8 @@ impl Snapshot {
         self.revoked.ended_sessions.get(&session).copied()
     }
 
-    pub(crate) fn disables(&self, principal: PrincipalId) -> bool {
+    /// Whether every right of this principal is suspended.
+    pub fn disables(&self, principal: PrincipalId) -> bool {
         match principal {
             PrincipalId::User(id) => self.is_disabled(id),
             PrincipalId::ServiceAccount(id) => self.revoked.disabled_service_accounts.contains(&id),

@@ -1,6 +1,6 @@
 //! From what the store holds to what is evaluated.
 
-use super::{check::check, index::Index, rule::Rule};
+use super::{check::check, index::Index, public::Public, rule::Rule};
 use crate::limits::{RULES_MAX, THRESHOLDS_MAX};
 use crate::{
     calendar::Calendar,
@@ -8,7 +8,7 @@ use crate::{
     model::{Grant, PolicyText},
     source::Rules,
 };
-use postern_ids::{GrantId, PolicyId};
+use postern_ids::{GrantId, PolicyId, ResourceId};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -18,15 +18,22 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) source: Arc<Rules>,
+    /// The public paths of applications, which are rules as well.
+    pub(crate) public: Arc<[Public]>,
     pub(crate) calendar: Calendar,
     pub(crate) index: Index,
     by_source: HashMap<Arc<str>, Vec<Arc<Rule>>>,
+    by_application: HashMap<ResourceId, Vec<Arc<Rule>>>,
 }
 
 impl Compiled {
     /// Compiles everything that `earlier` does not have already.
-    pub(crate) fn new(source: Arc<Rules>, earlier: Option<&Self>) -> Result<Self, SnapshotError> {
-        within_rules_max(&source)?;
+    pub(crate) fn new(
+        source: Arc<Rules>,
+        public: Arc<[Public]>,
+        earlier: Option<&Self>,
+    ) -> Result<Self, SnapshotError> {
+        within_rules_max(&source, &public)?;
         let calendar = Calendar::new(&source.windows)?;
         let names = Names::new(&source)?;
         let mut by_source = HashMap::new();
@@ -52,15 +59,25 @@ impl Compiled {
             rules.extend(made.iter().cloned());
             by_source.insert(id, made);
         }
+        let mut by_application = HashMap::new();
+        for application in public.iter() {
+            let made = match reusable.public(application) {
+                Some(made) => made,
+                None => application.compile()?,
+            };
+            rules.extend(made.iter().cloned());
+            by_application.insert(application.resource, made);
+        }
         let index = Index::new(rules, &calendar, &source.thresholds)?;
-        Ok(Self { source, calendar, index, by_source })
+        Ok(Self { source, public, calendar, index, by_source, by_application })
     }
 }
 
 /// Counted before anything is compiled: a grant makes one rule for each of its subjects.
-fn within_rules_max(source: &Rules) -> Result<(), SnapshotError> {
+fn within_rules_max(source: &Rules, public: &[Public]) -> Result<(), SnapshotError> {
     let subjects: usize = source.grants.iter().map(|grant| grant.subjects.len()).sum();
-    let count = source.policies.len() + subjects;
+    let public: usize = public.iter().map(Public::count).sum();
+    let count = source.policies.len() + subjects + public;
     if count > RULES_MAX {
         return Err(SnapshotError::TooMany { what: "rules".to_owned(), count, max: RULES_MAX });
     }
@@ -118,7 +135,8 @@ impl<'a> Names<'a> {
 struct Reusable<'a> {
     policies: HashMap<PolicyId, &'a PolicyText>,
     grants: HashMap<GrantId, &'a Grant>,
-    made: Option<&'a HashMap<Arc<str>, Vec<Arc<Rule>>>>,
+    applications: HashMap<ResourceId, &'a Public>,
+    made: Option<&'a Compiled>,
 }
 
 impl<'a> Reusable<'a> {
@@ -126,17 +144,23 @@ impl<'a> Reusable<'a> {
         Self {
             policies: earlier.source.policies.iter().map(|policy| (policy.id, policy)).collect(),
             grants: earlier.source.grants.iter().map(|grant| (grant.id, grant)).collect(),
-            made: Some(&earlier.by_source),
+            applications: earlier.public.iter().map(|public| (public.resource, public)).collect(),
+            made: Some(earlier),
         }
     }
 
     fn policy(&self, policy: &PolicyText) -> Option<Vec<Arc<Rule>>> {
         (**self.policies.get(&policy.id)? == *policy)
-            .then(|| self.made?.get(policy.id.to_string().as_str()).cloned())?
+            .then(|| self.made?.by_source.get(policy.id.to_string().as_str()).cloned())?
     }
 
     fn grant(&self, grant: &Grant) -> Option<Vec<Arc<Rule>>> {
         (**self.grants.get(&grant.id)? == *grant)
-            .then(|| self.made?.get(grant.id.to_string().as_str()).cloned())?
+            .then(|| self.made?.by_source.get(grant.id.to_string().as_str()).cloned())?
+    }
+
+    fn public(&self, public: &Public) -> Option<Vec<Arc<Rule>>> {
+        (**self.applications.get(&public.resource)? == *public)
+            .then(|| self.made?.by_application.get(&public.resource).cloned())?
     }
 }

@@ -1,10 +1,19 @@
 //! Finding the few rules that a request needs. Cedar looks at every policy it is given; here each policy lies in the
 //! bucket of the principal that its scope names, and there in the leaf of the resource that its scope names.
 
-use super::{rule::Rule, schema::TYPES};
+use super::{
+    rule::Rule,
+    schema::{TYPES, access_uid},
+};
 use crate::limits::{RULES_MAX, UNSCOPED_MAX};
-use crate::{calendar::Calendar, error::SnapshotError, model::Threshold};
-use cedar_policy::{EntityTypeName, EntityUid, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint};
+use crate::{
+    calendar::Calendar,
+    error::SnapshotError,
+    model::{ActionKind, Threshold},
+};
+use cedar_policy::{
+    ActionConstraint, EntityTypeName, EntityUid, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint,
+};
 use postern_ids::GroupId;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -23,6 +32,14 @@ pub(crate) struct Index {
     pub(crate) groups: HashSet<GroupId>,
     /// The windows that some rule names, as places in the calendar.
     pub(crate) windows: BTreeSet<usize>,
+    paths: Paths,
+}
+
+/// Where rules ask for the path of HTTP requests, by the resource of their scope.
+#[derive(Debug, Default)]
+struct Paths {
+    everywhere: bool,
+    at: HashSet<EntityUid>,
 }
 
 /// The rules of one principal scope.
@@ -55,6 +72,7 @@ impl Index {
         for rule in rules {
             let place = index.rules.len();
             index.note_groups(&rule);
+            index.paths.note(&rule);
             let leaf = index.leaf_of(&rule);
             let policy = rule.policy.new_id(PolicyId::new(place.to_string()));
             leaf.set.add(policy).map_err(|e| SnapshotError::Internal(e.to_string()))?;
@@ -111,6 +129,11 @@ impl Index {
         })
     }
 
+    /// Whether a rule that can apply to HTTP requests at a resource (`places`: itself and its site) asks for their path.
+    pub(crate) fn asks_path(&self, places: [&EntityUid; 2]) -> bool {
+        self.paths.everywhere || places.into_iter().any(|place| self.paths.at.contains(place))
+    }
+
     fn leaf_of(&mut self, rule: &Rule) -> &mut Leaf {
         let bucket = match &rule.scope.principal {
             PrincipalConstraint::Eq(entity)
@@ -131,6 +154,26 @@ impl Index {
         let groups =
             rule.policy.entity_literals().into_iter().filter(|entity| *entity.type_name() == TYPES.group);
         self.groups.extend(groups.filter_map(|entity| entity.id().unescaped().parse::<GroupId>().ok()));
+    }
+}
+
+impl Paths {
+    fn note(&mut self, rule: &Rule) {
+        let is_http = |action: &EntityUid| action == access_uid(ActionKind::Http);
+        let applies = match &rule.scope.action {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(action) => is_http(action),
+            ActionConstraint::In(actions) => actions.iter().any(is_http),
+        };
+        if !rule.uses.path || !applies {
+            return;
+        }
+        match &rule.scope.resource {
+            ResourceConstraint::Eq(entity)
+            | ResourceConstraint::In(entity)
+            | ResourceConstraint::IsIn(_, entity) => drop(self.at.insert(entity.clone())),
+            ResourceConstraint::Is(_) | ResourceConstraint::Any => self.everywhere = true,
+        }
     }
 }
 

@@ -15,11 +15,15 @@ pub(crate) struct Uses {
     pub(crate) sign_in: BTreeSet<String>,
     /// Thresholds on the age of the second factor.
     pub(crate) mfa: BTreeSet<String>,
+    /// Whether they ask for the path of an HTTP request.
+    pub(crate) path: bool,
 }
 
 const NO_CLOCK: &str =
     "rules have no clock: name a window and write context.windows.contains(\"…\"), or name a threshold";
 const NO_LOGIN: &str = "the SSH login name is not visible to the gateway, so no rule can depend on it";
+const NO_HAS_PATH: &str = "whether there is a path cannot be asked: write `action == Action::\"http\"` instead. Where an application's paths are \
+     not read, a permit that asks for the path does not count, and a forbid denies";
 const TIME_FUNCTIONS: &[&str] = &[
     "datetime",
     "duration",
@@ -111,6 +115,10 @@ impl Walk<'_> {
             let owner = owner.unwrap_or("this expression");
             return Err(self.fault(&format!("{owner} has no attribute `{name}`"), name));
         }
+        if operator == "has" && name == "path" {
+            return Err(self.fault(NO_HAS_PATH, name));
+        }
+        self.uses.path |= name == "path";
         if operator == "." && matches!(name, "windows" | "sign_in_within" | "mfa_within") {
             let message =
                 format!("write context.{name}.contains(\"a name\"): nothing else can be asked of it");

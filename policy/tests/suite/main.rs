@@ -11,6 +11,7 @@ mod grants;
 mod hostile;
 mod live;
 mod outage;
+mod paths;
 mod snapshots;
 mod table;
 mod validation;

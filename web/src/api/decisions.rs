@@ -14,10 +14,10 @@ use axum::{
 use postern_api::{Action, DecisionView, DeterminingPolicy, ExplainRequest, ObjectRef, Outcome};
 use postern_ids::{DecisionId, Refusal, SessionId};
 use postern_policy::{
-    Action as Asked, Asked as AskedFor, DecisionRecord, HttpRequest, Outcome as Recorded, Request,
+    Action as Asked, Asked as AskedFor, DecisionRecord, HttpRequest, Outcome as Recorded, Request, Snapshot,
     admin::AdminAction,
     explain_hypothetical,
-    model::{Credential, Principal, Resource},
+    model::{Credential, PathReading, Principal, Resource},
 };
 use std::sync::Arc;
 
@@ -49,20 +49,21 @@ pub(super) async fn explain(
     let now = state.now();
     let at = asked.at.map_or(now, |at| at.0);
     let (principal, credential) = about;
+    let resource = resource(&state, &asked.resource).await?;
+    let (snapshot, staleness) = state.config().snapshots.current();
     let request = Request {
         decision: DecisionId::mint(now, rand::random()),
         session: SessionId::mint(now, rand::random()),
         started_at: at,
         principal,
         credential,
-        resource: resource(&state, &asked.resource).await?,
         action: match asked.action {
             Action::Connect => Asked::Connect,
-            Action::Http => Asked::Http(Arc::new(HttpRequest { method: "GET".into(), path: "/".into() })),
+            Action::Http => front_page(&snapshot, &resource),
         },
+        resource,
         source: asked.source.unwrap_or(caller.address),
     };
-    let (snapshot, staleness) = state.config().snapshots.current();
     Ok(Json(view(&explain_hypothetical(&request, &snapshot, staleness, at), owner)))
 }
 
@@ -83,6 +84,13 @@ async fn subject(
         }
         _ => Ok((Arc::clone(&caller.principal), caller.credential.clone())),
     }
+}
+
+/// `GET /`, with its path only where the application's paths are read.
+fn front_page(snapshot: &Snapshot, asked: &AskedFor) -> Asked {
+    let reading = snapshot.asked(asked).map(|resource| snapshot.path_reading(resource));
+    let path = if reading == Some(PathReading::Verbatim) { "" } else { "/" };
+    Asked::Http(Arc::new(HttpRequest { method: "GET".into(), path: path.into() }))
 }
 
 /// By id or name. An unknown one is passed on: that nobody may reach it is the answer.
