@@ -5,14 +5,14 @@ use crate::{
     policies::{Live, Policies, end_sessions},
     sessions::HeldSessions,
 };
-use postern_ids::{ConnectorId, Ended, SessionId};
+use postern_ids::{ConnectorId, Ended, SessionId, SignInId};
 use postern_policy::{
     Snapshot, Staleness,
     live::{Filter, LiveView},
 };
 use postern_store::journal::Journal;
 use postern_web::{LiveSessions, Snapshots};
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 /// The node, as the web sees it.
 #[derive(Clone)]
@@ -43,5 +43,10 @@ impl LiveSessions for Present {
 
     fn connectors_online(&self) -> Vec<ConnectorId> {
         self.connectors.online()
+    }
+
+    fn sign_ins_in_use(&self) -> Vec<SignInId> {
+        let sign_ins = self.live.matching(&Filter::All).into_iter().filter_map(|view| view.sign_in);
+        sign_ins.collect::<HashSet<_>>().into_iter().collect()
     }
 }

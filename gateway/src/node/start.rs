@@ -3,6 +3,7 @@
 
 use super::{
     bind::{bind, cannot_bind, gateways, public_url},
+    browser::browser,
     certificate::Presented,
     files, first_start,
     foundation::{self, chain},
@@ -132,6 +133,7 @@ impl Node {
         });
         lifecycle.maintain("admin denials", web.clone().keep_denials());
         lifecycle.maintain("identity providers", postern_web::keep_asking_providers(web.clone()));
+        let hand_over = web.hand_over().clone();
         let web = postern_web::router(web);
         let tunnel = Arc::new(tunnel(
             &config.limits,
@@ -141,6 +143,13 @@ impl Node {
             (&keys, issuer, gateways.len() > 1),
             &lifecycle,
         ));
+        let browser = browser(
+            (&config, &public_url, &presented.certificates),
+            &ground,
+            &tunnel,
+            (&keys, hand_over),
+            &lifecycle,
+        );
         let tunable = Tunable::new(&config, Arc::clone(&tunnel));
         let health =
             Health { lifecycle: lifecycle.clone(), policies, live, journal: ground.journal.clone(), metrics };
@@ -163,7 +172,7 @@ impl Node {
             tunable,
             store: ground.store.clone(),
         };
-        node.open(listener, internal, Router::new(tunnel, web), health)?;
+        node.open(listener, internal, Router::new(tunnel, Arc::new(browser), web), health)?;
         files::write(&ground.state.addresses(), &node.addresses(), 0o644)?;
         Ok(node)
     }

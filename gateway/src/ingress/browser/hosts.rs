@@ -78,10 +78,11 @@ impl Hosts {
     }
 
     /// Follows a new snapshot.
-    pub fn follow(&self, snapshot: &Snapshot) {
+    pub fn follow(&self, snapshot: &Snapshot) -> &Self {
         if self.index.load().revision != snapshot.revision() {
             self.index.store(Arc::new(self.read(snapshot)));
         }
+        self
     }
 
     fn is_in_domain(&self, name: &str) -> bool {

@@ -123,8 +123,7 @@ impl BrowserIngress {
 
     /// What the host and path of a request lead to; none if the host is not one of applications.
     pub fn find(&self, canonical: &CanonicalRequest) -> Option<Found> {
-        self.hosts.follow(&self.policies.snapshot());
-        self.hosts.find(canonical.host(), canonical.target().path())
+        self.hosts.follow(&self.policies.snapshot()).find(canonical.host(), canonical.target().path())
     }
 
     /// Answers a request to a host of applications.
@@ -176,7 +175,8 @@ impl BrowserIngress {
         if let Some(response) = preflight(&request, &app, nature) {
             return Answered::ByUs(response);
         }
-        let action = match action(&canonical, app.resource.web.as_deref()) {
+        let reading = self.policies.snapshot().path_reading(&app.resource);
+        let action = match action(&canonical, reading) {
             Ok(action) => action,
             Err(refused) => return Answered::ByUs(bad_request(refused, nature)),
         };
@@ -275,21 +275,15 @@ fn preflight(request: &Request<Incoming>, app: &App, nature: &Nature) -> Option<
     is_ours.then(|| cors::preflight(request.headers(), origin))
 }
 
-/// What rules see of the request (D7).
+/// What rules see of the request (D7). Where none can ask for its path, the path may be as odd as the application likes.
 fn action(
     canonical: &CanonicalRequest,
-    web: Option<&Web>,
+    reading: PathReading,
 ) -> Result<HttpRequest, postern_canonical::Refused> {
-    let reading = web.map_or(PathReading::Auto, |web| web.paths);
-    let slash = match reading {
-        PathReading::StrictOpaqueSlash => EncodedSlash::Opaque,
-        PathReading::Auto | PathReading::Strict | PathReading::Verbatim => EncodedSlash::Refuse,
-    };
     let path = match reading {
         PathReading::Verbatim => String::new(),
-        PathReading::Auto | PathReading::Strict | PathReading::StrictOpaqueSlash => {
-            canonical.path(slash)?.as_str().to_owned()
-        }
+        PathReading::StrictOpaqueSlash => canonical.path(EncodedSlash::Opaque)?.as_str().to_owned(),
+        PathReading::Auto | PathReading::Strict => canonical.path(EncodedSlash::Refuse)?.as_str().to_owned(),
     };
     Ok(HttpRequest { method: canonical.method().as_str().into(), path: path.into() })
 }

@@ -1,6 +1,6 @@
 //! A web application behind a connector, and a browser's requests to it over TLS.
 
-use super::{Enrolled, PATIENCE, Scene, name, now, person::Person};
+use super::{PATIENCE, Scene, name, now, person::Person};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -33,7 +33,6 @@ pub(crate) struct AppScene {
     pub(crate) site: SiteId,
     pub(crate) grant: GrantId,
     pub(crate) person: Person,
-    pub(crate) connector: Enrolled,
     pub(crate) seen: Seen,
 }
 
@@ -61,7 +60,7 @@ impl AppScene {
         link.send_inventory(Bytes::new(), true);
         tokio::spawn(serve_app(incoming, seen.clone()));
         scene.online(connector.id).await;
-        Self { scene, site, grant, person, connector, seen }
+        Self { scene, site, grant, person, seen }
     }
 
     pub(crate) fn host(&self, app: &str) -> String {
