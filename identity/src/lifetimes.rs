@@ -12,13 +12,13 @@ pub const ACCESS_TOKEN: Duration = Duration::from_secs(15 * MINUTE);
 /// A sign-in of the command line: a working day, then the person proves themselves again.
 pub const COMMAND_SIGN_IN: Duration = Duration::from_secs(12 * HOUR);
 
-/// A sign-in of a browser.
-pub const BROWSER_SIGN_IN: Duration = Duration::from_secs(12 * HOUR);
+/// A sign-in of a browser, however much it is used.
+pub const BROWSER_SIGN_IN: Duration = Duration::from_secs(24 * HOUR);
 
-/// A browser's sign-in that rests on a provider who can be asked again.
-pub const PROVIDED_SIGN_IN: Duration = Duration::from_secs(24 * HOUR);
+/// One that nobody uses: a browser that was left alone.
+pub const BROWSER_IDLE: Duration = Duration::from_secs(8 * HOUR);
 
-/// One that rests on a provider who cannot.
+/// One that rests on a provider who cannot be asked again.
 pub const UNREFRESHED_SIGN_IN: Duration = Duration::from_secs(HOUR);
 
 /// An authorization code: the browser redirects at once.
@@ -47,3 +47,9 @@ pub const SERVICE_TOKEN: Duration = Duration::from_secs(90 * DAY);
 
 /// The longest that a service account's token may last.
 pub const SERVICE_TOKEN_MAX: Duration = Duration::from_secs(2 * 365 * DAY);
+
+/// A person's token for one application, unless they say otherwise.
+pub const APP_TOKEN: Duration = Duration::from_secs(90 * DAY);
+
+/// The longest that a token for an application may last.
+pub const APP_TOKEN_MAX: Duration = Duration::from_secs(365 * DAY);

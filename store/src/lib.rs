@@ -22,9 +22,9 @@ mod snapshot;
 
 pub use change::{Actor, Change, Revision};
 pub use credentials::{
-    AuthorizationCode, BootstrapError, CodeRedemption, ConnectorKey, DeviceAuthorization, DevicePoll,
-    DeviceState, DueRefresh, EnrolError, EnrolmentToken, KeyKind, NewOwner, RefreshOutcome, RefreshToken,
-    SecretHash, ServiceToken, SignIn, SignedOut, SigningKey,
+    AppToken, AuthorizationCode, BootstrapError, CodeRedemption, ConnectorKey, DeviceAuthorization,
+    DevicePoll, DeviceState, Due, DueRefresh, EnrolError, EnrolmentToken, KeyKind, NewOwner, ProviderWord,
+    RefreshOutcome, RefreshToken, SecretHash, ServiceToken, SignIn, SignedOut, SigningKey,
 };
 pub use error::{ChangeError, OpenError, StoreError};
 pub use feed::{ChangeFeed, Changed, Changes, Confirmed, News};

@@ -12,6 +12,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "base", include_str!("../../migrations/0001_base.sql")),
     (2, "resume", include_str!("../../migrations/0002_resume.sql")),
     (3, "providers", include_str!("../../migrations/0003_providers.sql")),
+    (4, "app_tokens", include_str!("../../migrations/0004_app_tokens.sql")),
+    (5, "sign-in use", include_str!("../../migrations/0005_sign_in_use.sql")),
 ];
 
 fn migrator(locking: bool) -> Migrator {

@@ -1,5 +1,6 @@
 //! What proves who somebody is, or lets something in once: stored as hashes or sealed, never readable from a dump.
 
+mod app_tokens;
 mod bootstrap;
 mod browsers;
 mod codes;
@@ -11,12 +12,14 @@ mod refresh;
 mod service_tokens;
 mod sign_ins;
 mod signing_keys;
+mod uses;
 
+pub use app_tokens::AppToken;
 pub use bootstrap::{BootstrapError, NewOwner};
 pub use codes::{AuthorizationCode, CodeRedemption};
 pub use devices::{DeviceAuthorization, DevicePoll, DeviceState};
 pub use enrolment::{ConnectorKey, EnrolError, EnrolmentToken};
-pub use provided::{DueRefresh, SignedOut};
+pub use provided::{Due, DueRefresh, ProviderWord, SignedOut};
 pub use refresh::{RefreshOutcome, RefreshToken};
 pub use service_tokens::ServiceToken;
 pub use sign_ins::SignIn;

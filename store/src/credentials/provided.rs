@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 const TABLE: &str = "sign_ins";
 const COLUMN: &str = "provider_refresh_sealed";
+const ID_TOKEN: &str = "provider_id_token_sealed";
 
 /// Whom a provider signed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,30 @@ pub enum SignedOut<'a> {
     Session(&'a str),
     /// Everything of one person, by its name for them.
     Person(&'a str),
+}
+
+/// What a provider said beside a sign-in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProviderWord<'a> {
+    /// Its own session, which its logout tokens name.
+    pub session: Option<&'a str>,
+    /// What gets its next word.
+    pub refresh_token: Option<&'a SecretString>,
+    /// Its own token, which names the session when the person signs out here.
+    pub id_token: Option<&'a SecretString>,
+}
+
+/// Which sign-ins are due for a question.
+#[derive(Debug, Clone, Copy)]
+pub struct Due<'a> {
+    /// Those of this provider,
+    pub provider: &'a Name,
+    /// about which it was last asked before,
+    pub asked_before: Timestamp,
+    /// and that were used since then, themselves or a command that was let in from them.
+    pub used_after: Timestamp,
+    /// At most so many.
+    pub max: u32,
 }
 
 /// A sign-in about which its provider should be asked again.
@@ -70,38 +95,55 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Keeps what a provider said beside a sign-in: its own session, and what gets its next word.
+    /// Keeps what a provider said beside a sign-in. What it did not say this time stays as it was, except that without a
+    /// refresh token it is not asked again.
     pub async fn keep_provider_word(
         &self,
         sign_in: SignInId,
-        session: Option<&str>,
-        refresh_token: Option<&SecretString>,
+        word: &ProviderWord<'_>,
         now: Timestamp,
     ) -> Result<(), ChangeError> {
         let id = sign_in.to_string();
-        let place = Place { table: TABLE, id: &id, column: COLUMN };
-        let sealed =
-            refresh_token.map(|token| self.inner.sealer.seal(place, token.expose_secret().as_bytes()));
+        let seal = |column, token: &SecretString| {
+            self.inner.sealer.seal(Place { table: TABLE, id: &id, column }, token.expose_secret().as_bytes())
+        };
+        let refresh_token = word.refresh_token.map(|token| seal(COLUMN, token));
+        let id_token = word.id_token.map(|token| seal(ID_TOKEN, token));
         let mut tx = self.inner.pools.write().await?;
         execute!(
             &mut tx,
             "UPDATE sign_ins SET provider_session = COALESCE($2, provider_session), provider_refresh_sealed = $3,
-                provider_asked_at = $4 WHERE id = $1",
+                provider_id_token_sealed = COALESCE($4, provider_id_token_sealed), provider_asked_at = $5 WHERE id = $1",
             &id,
-            session,
-            sealed,
+            word.session,
+            refresh_token,
+            id_token,
             now.as_micros()
         )?;
         Ok(tx.commit().await?)
     }
 
-    /// Takes the live sign-ins of a provider about which it was last asked before `asked_before`, at most `max` of them,
-    /// and notes that they are being asked about: of several gateways one gets each.
+    /// The provider's own token beside a sign-in, live or not.
+    pub async fn provider_id_token(&self, sign_in: SignInId) -> Result<Option<SecretString>, StoreError> {
+        let id = sign_in.to_string();
+        let mut tx = self.inner.pools.read().await?;
+        let row: Option<(Option<Vec<u8>>,)> = fetch_optional!(
+            &mut tx,
+            (Option<Vec<u8>>,),
+            "SELECT provider_id_token_sealed FROM sign_ins WHERE id = $1",
+            &id
+        )?;
+        let Some((Some(sealed),)) = row else { return Ok(None) };
+        let token = self.inner.sealer.open(Place { table: TABLE, id: &id, column: ID_TOKEN }, &sealed)?;
+        let token = std::str::from_utf8(&token).map_err(|_| StoreError::corrupt(ID_TOKEN, &id))?;
+        Ok(Some(SecretString::from(token)))
+    }
+
+    /// Takes the sign-ins that are due, and notes that they are being asked about: of several gateways one gets each. One
+    /// that has ended itself stays due while a command that was let in from it is used: the command rests on the same word.
     pub async fn take_due_refreshes(
         &self,
-        provider: &Name,
-        asked_before: Timestamp,
-        max: u32,
+        due: &Due<'_>,
         now: Timestamp,
     ) -> Result<Vec<DueRefresh>, ChangeError> {
         let mut tx = self.inner.pools.write().await?;
@@ -109,16 +151,20 @@ impl Store {
             &mut tx,
             (String, String, Vec<u8>),
             "UPDATE sign_ins SET provider_asked_at = $4 WHERE id IN (
-                SELECT id FROM sign_ins WHERE idp = $1 AND ended_at IS NULL AND expires_at > $4
-                    AND provider_refresh_sealed IS NOT NULL AND provider_asked_at < $2
-                ORDER BY provider_asked_at LIMIT $3)
+                SELECT o.id FROM sign_ins o WHERE o.idp = $1
+                    AND o.provider_refresh_sealed IS NOT NULL AND o.provider_asked_at < $2
+                    AND ((o.ended_at IS NULL AND o.expires_at > $4 AND o.used_at >= $5)
+                        OR EXISTS (SELECT 1 FROM sign_ins c WHERE c.origin_id = o.id
+                            AND c.ended_at IS NULL AND c.expires_at > $4 AND c.used_at >= $5))
+                ORDER BY o.provider_asked_at LIMIT $3)
              RETURNING id, user_id, provider_refresh_sealed",
-            provider.as_str(),
-            asked_before.as_micros(),
-            i64::from(max),
-            now.as_micros()
+            due.provider.as_str(),
+            due.asked_before.as_micros(),
+            i64::from(due.max),
+            now.as_micros(),
+            due.used_after.as_micros()
         )?;
-        let mut due = Vec::new();
+        let mut taken = Vec::new();
         for (id, user, sealed) in rows {
             let opened = self.inner.sealer.open(Place { table: TABLE, id: &id, column: COLUMN }, &sealed);
             let token = opened.map_err(StoreError::from)?;
@@ -126,7 +172,7 @@ impl Store {
             let subject: Option<(String,)> =
                 fetch_optional!(&mut tx, (String,), "SELECT subject FROM users WHERE id = $1", &user)?;
             let Some((subject,)) = subject else { continue };
-            due.push(DueRefresh {
+            taken.push(DueRefresh {
                 sign_in: id.parse().map_err(|_| StoreError::corrupt("sign_ins.id", &id))?,
                 user: user.parse().map_err(|_| StoreError::corrupt("sign_ins.user_id", &user))?,
                 subject,
@@ -134,7 +180,7 @@ impl Store {
             });
         }
         tx.commit().await?;
-        Ok(due)
+        Ok(taken)
     }
 
     /// Ends the sign-ins of commands that were let in from this one.

@@ -86,7 +86,7 @@ pub(super) async fn begin(
     }
     execute!(
         &mut change.tx,
-        "INSERT INTO sign_ins (id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, cookie_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO sign_ins (id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, cookie_hash, used_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         &id,
         sign_in.user.to_string(),
         &sign_in.client_id,
@@ -94,7 +94,8 @@ pub(super) async fn begin(
         sign_in.authenticated_at.as_micros(),
         sign_in.mfa_at.map(Timestamp::as_micros),
         sign_in.expires_at.as_micros(),
-        cookie.map(SecretHash::to_vec)
+        cookie.map(SecretHash::to_vec),
+        now.as_micros()
     )
     .map_err(|error| error.about(Kind::SignIn, &id))?;
     provided::follow_origin(&mut change.tx, &id).await?;
