@@ -4,7 +4,7 @@
 //
 // CONFIG: { "host", "certificate", "key" (PEM files), "clients": [...], "people": { "alice": { "password", "groups", ... } } }
 // It prints {"issuer": "https://host:port", "control": "http://127.0.0.1:port"} once it listens. The control port is the test's
-// hand on the provider: POST /keys, /people, /logout, /faults with a JSON body.
+// hand on the provider: POST /keys, /people, /logout, /count, /faults with a JSON body.
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -16,6 +16,7 @@ const tls = { cert: readFileSync(config.certificate), key: readFileSync(config.k
 const people = new Map(Object.entries(config.people));
 const faults = { status: 0, delayMs: 0, pathPart: '', keepLogoutTokens: false };
 let logoutTokens = [];
+const asked = new Map();
 let keys = [freshKey()];
 let provider;
 let issuer;
@@ -165,6 +166,8 @@ async function signIn(request, response) {
 }
 
 const server = https.createServer(tls, (request, response) => {
+  const path = request.url.split('?')[0];
+  asked.set(path, (asked.get(path) ?? 0) + 1);
   const faulty = faults.pathPart === '' || request.url.includes(faults.pathPart);
   setTimeout(() => {
     if (faults.status && faulty) {
@@ -210,6 +213,8 @@ const orders = {
     }
     return { told, tokens: logoutTokens };
   },
+  // { "path": "/token" }: how often it was asked for.
+  '/count': async ({ path }) => ({ count: asked.get(path) ?? 0 }),
   // { "status", "delayMs", "pathPart" }: what goes wrong from here on. { "keepLogoutTokens" }: they are given to whoever
   // orders the logout instead of being sent.
   '/faults': async (wanted) => {

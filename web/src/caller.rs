@@ -125,6 +125,7 @@ async fn person(state: &WebState, token: &str, address: IpAddr, now: Timestamp) 
     let sign_in = state.store().sign_in(claims.sid).await?;
     let sign_in = sign_in.filter(|found| found.user == claims.sub && found.is_live(now));
     let sign_in = sign_in.ok_or_else(Failure::unauthenticated)?;
+    state.uses().note(sign_in.id);
     let user = state.store().find::<User>(&claims.sub).await?;
     let user = user.filter(|user| !user.value.disabled).ok_or_else(Failure::unauthenticated)?.value;
     let principal = state.store().principal(PrincipalId::User(user.id)).await?;

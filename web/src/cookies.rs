@@ -21,20 +21,20 @@ pub(crate) fn read(headers: &HeaderMap, name: &str, kind: OpaqueKind) -> Result<
 
 /// The cookie of this name, whatever its value.
 pub(crate) fn read_text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ambiguous> {
-    let mut found = None;
-    for line in headers.get_all(header::COOKIE) {
-        let line = line.to_str().unwrap_or_default();
-        for pair in line.split(';') {
-            let Some((key, value)) = pair.trim().split_once('=') else { continue };
-            if key != name {
-                continue;
-            }
-            if found.replace(value).is_some() {
-                return Err(Ambiguous);
-            }
-        }
+    let mut found = pairs(headers).filter(|(key, _)| *key == name);
+    match (found.next(), found.next()) {
+        (found, None) => Ok(found.map(|(_, value)| value)),
+        (_, Some(_)) => Err(Ambiguous),
     }
-    Ok(found)
+}
+
+/// All cookies as the browser sent them.
+pub(crate) fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let lines = headers.get_all(header::COOKIE).into_iter();
+    lines.flat_map(|line| line.to_str().unwrap_or_default().split(';')).filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        Some((name.trim(), value.trim()))
+    })
 }
 
 /// The `Set-Cookie` value that sets a cookie.

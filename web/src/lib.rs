@@ -24,6 +24,7 @@ mod seams;
 mod sso;
 mod state;
 mod tokens;
+mod uses;
 
 pub use keys::{KeyRing, KeyRingError, Keys, Successor};
 pub use seams::{ClientAddr, LiveSessions, Snapshots};

@@ -1,6 +1,6 @@
 //! What this crate needs to know about the present moment, implemented by the gateway.
 
-use postern_ids::{ConnectorId, Ended, SessionId};
+use postern_ids::{ConnectorId, Ended, SessionId, SignInId};
 use postern_policy::{
     Snapshot, Staleness,
     live::{Filter, LiveView},
@@ -27,4 +27,7 @@ pub trait LiveSessions: Send + Sync {
 
     /// The connectors that have a link to this gateway.
     fn connectors_online(&self) -> Vec<ConnectorId>;
+
+    /// The sign-ins behind the live sessions: people who use them, whatever passes at this moment.
+    fn sign_ins_in_use(&self) -> Vec<SignInId>;
 }

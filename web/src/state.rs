@@ -2,7 +2,7 @@
 
 use crate::{
     KeyRing, LiveSessions, Snapshots, denials::Denials, hand_over::HandOver, limits::PerMinute,
-    providers::Registry,
+    providers::Registry, uses::Uses,
 };
 use postern_identity::{Door, Throttle, ThrottleLimits};
 use postern_ids::Timestamp;
@@ -87,6 +87,7 @@ struct Inner {
     denials: Denials,
     providers: Registry,
     hand_over: HandOver,
+    uses: Uses,
 }
 
 impl WebState {
@@ -110,6 +111,7 @@ impl WebState {
             denials: Denials::default(),
             providers: Registry::default(),
             hand_over,
+            uses: Uses::default(),
         }))
     }
 
@@ -129,6 +131,14 @@ impl WebState {
     /// The way to the hosts of applications.
     pub fn hand_over(&self) -> &HandOver {
         &self.0.hand_over
+    }
+
+    /// Looks once at the sign-ins: ends those that nobody uses, notes which are used, and asks their providers about them
+    /// again where it is time. An absent store or provider is asked in a later turn.
+    pub async fn look_after_sign_ins(&self) {
+        if crate::sso::turn(self).await.is_err() {
+            tracing::debug!("sign-ins could not all be looked after");
+        }
     }
 
     pub(crate) fn denials(&self) -> &Denials {
@@ -157,6 +167,10 @@ impl WebState {
 
     pub(crate) fn providers(&self) -> &Registry {
         &self.0.providers
+    }
+
+    pub(crate) fn uses(&self) -> &Uses {
+        &self.0.uses
     }
 
     pub(crate) fn limits(&self) -> &Limits {

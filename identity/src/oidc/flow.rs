@@ -31,6 +31,9 @@ pub struct StepUp {
     pub max_age_s: Option<u32>,
     /// One of these ways of proving who one is (`acr_values`).
     pub acr_values: Vec<String>,
+    /// The provider asks the person again, whatever it knows of them (`prompt=login`).
+    #[serde(default)]
+    pub login: bool,
 }
 
 /// A sign-in that was begun: it belongs into a cookie of the browser that began it, sealed.
@@ -48,6 +51,13 @@ pub struct Pending {
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").field("provider", &self.provider).finish_non_exhaustive()
+    }
+}
+
+impl Pending {
+    /// What the provider's answer will name this sign-in by (`state`).
+    pub fn state(&self) -> &str {
+        &self.state
     }
 }
 
@@ -112,9 +122,9 @@ impl Provider {
         }
         if let Some(max_age) = step_up.max_age_s {
             request = request.set_max_age(Duration::from_secs(max_age.into()));
-            if max_age == 0 {
-                request = request.add_prompt(CoreAuthPrompt::Login);
-            }
+        }
+        if step_up.login || step_up.max_age_s == Some(0) {
+            request = request.add_prompt(CoreAuthPrompt::Login);
         }
         if !step_up.acr_values.is_empty() {
             request = request.add_extra_param("acr_values", step_up.acr_values.join(" "));

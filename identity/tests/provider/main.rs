@@ -167,13 +167,13 @@ async fn a_step_up_is_asked_for_and_held_to() {
     let party = idp.party("postern");
     let mut browser = idp.browser();
     signed_in(&party, &mut browser, "alice").await;
-    let strong = StepUp { max_age_s: Some(0), acr_values: vec!["urn:test:mfa".into()] };
+    let strong = StepUp { max_age_s: Some(0), acr_values: vec!["urn:test:mfa".into()], login: false };
     let (url, pending) = begin(&party, strong).await;
     assert!(url.query().unwrap().contains("acr_values"));
     let callback = browser.sign_in(&url, "alice").await;
     let alice = finish(&party, callback, pending).await.unwrap();
     assert_eq!(alice.person.acr.as_deref(), Some("urn:test:mfa"));
-    let unknown = StepUp { max_age_s: None, acr_values: vec!["urn:test:hardware".into()] };
+    let unknown = StepUp { max_age_s: None, acr_values: vec!["urn:test:hardware".into()], login: false };
     let (url, pending) = begin(&party, unknown).await;
     let callback = browser.sign_in(&url, "alice").await;
     assert_eq!(rejected(finish(&party, callback, pending).await), Rejected::NotSteppedUp);

@@ -18,7 +18,7 @@ pub(crate) const CALLBACK: &str = "https://gw.example/oidc/test/callback";
 pub(crate) struct Idp {
     pub(crate) issuer: String,
     control: String,
-    certificate: String,
+    pub(crate) certificate: String,
     child: Child,
     _input: Option<ChildStdin>,
     _directory: TempDir,
@@ -124,6 +124,7 @@ fn client(id: &str) -> Value {
         "client_id": id,
         "client_secret": "a secret of the tests",
         "redirect_uris": [CALLBACK],
+        "post_logout_redirect_uris": ["https://gw.example/signed-out"],
         "id_token_signed_response_alg": "ES256",
         "grant_types": ["authorization_code", "refresh_token"],
         "backchannel_logout_uri": "https://gw.example/oidc/test/logout",
@@ -140,6 +141,11 @@ pub(crate) struct Browser {
 impl Browser {
     /// Goes where the relying party sends it, signs in if asked, and brings back what the provider says.
     pub(crate) async fn sign_in(&mut self, url: &Url, name: &str) -> Callback {
+        callback(&self.follow(url, name).await)
+    }
+
+    /// The same, up to the address at which it leaves the provider.
+    pub(crate) async fn follow(&mut self, url: &Url, name: &str) -> Url {
         let mut next = url.clone();
         loop {
             let (location, page) = self.visit(&next, None).await;
@@ -153,9 +159,40 @@ impl Browser {
                 }
             };
             if next.as_str().starts_with(CALLBACK) {
-                return callback(&next);
+                return next;
             }
         }
+    }
+
+    /// Whether the provider asks the person who they are.
+    pub(crate) async fn asks(&mut self, url: &Url) -> bool {
+        let mut next = url.clone();
+        loop {
+            match self.visit(&next, None).await {
+                (Some(to), _) => next = next.join(&to).unwrap(),
+                (None, page) => return page.contains("name=\"password\""),
+            }
+            if next.as_str().starts_with(CALLBACK) {
+                return false;
+            }
+        }
+    }
+
+    /// Signs out at the provider's page, and gives where it leads afterwards.
+    pub(crate) async fn sign_out(&mut self, url: &Url) -> Url {
+        let (_, page) = self.visit(url, None).await;
+        let value = |before: &str| {
+            let rest = page.split(before).nth(1).unwrap_or_else(|| panic!("an unexpected page: {page}"));
+            rest.split('"').next().unwrap().to_owned()
+        };
+        let form = [("xsrf", &*value("name=\"xsrf\" value=\"")), ("logout", "yes")];
+        let mut next = Url::parse(&value("action=\"")).unwrap();
+        let mut form = Some(&form[..]);
+        while next.as_str().starts_with(&url.origin().ascii_serialization()) {
+            let (location, page) = self.visit(&next, form.take()).await;
+            next = next.join(&location.unwrap_or_else(|| panic!("not signed out: {page}"))).unwrap();
+        }
+        next
     }
 
     async fn visit(&mut self, url: &Url, form: Option<&[(&str, &str)]>) -> (Option<String>, String) {

@@ -15,7 +15,7 @@ pub use asked::{Asked, StepUp};
 pub use code::{Arrived, HandOverInvalid};
 pub(crate) use page::routes;
 
-use crate::cookies;
+use crate::{cookies, pages::HAND_OVER};
 use axum::http::HeaderValue;
 use code::Code;
 use postern_ids::{SignInId, Timestamp, UserId};
@@ -29,9 +29,7 @@ pub const PRE_COOKIE: &str = "__Host-postern-pre";
 /// Stands for a sign-in at one application's host.
 pub const APP_COOKIE: &str = "__Host-postern-app";
 
-/// The path of the page that hands over, on our own host.
-pub(crate) const PATH: &str = "/hand-over";
-
+/// What an application's cookie is sealed for: a seal for anything else does not open as one.
 const COOKIE: &str = "app_cookie";
 
 /// What both ends of a hand-over share: the seal, and which codes were used on this node.
@@ -61,7 +59,7 @@ impl HandOver {
 
     /// The same without the host.
     pub(crate) fn path(&self, asked: &Asked, now: Timestamp) -> String {
-        format!("{PATH}?request={}", asked.seal(&self.store, &self.issuer, now))
+        format!("{HAND_OVER}?request={}", asked.seal(&self.store, &self.issuer, now))
     }
 
     /// What a sealed request asks for; nothing if it is not ours or too old.

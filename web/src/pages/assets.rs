@@ -7,7 +7,8 @@ use axum::{
 use postern_token::opaque;
 use std::sync::LazyLock;
 
-const CSS: &str = include_str!("templates/postern.css");
+/// The style sheet.
+pub(crate) const CSS: &str = include_str!("templates/postern.css");
 const ICON: &str = include_str!("templates/icon.svg");
 
 /// The path of the icon.

@@ -26,6 +26,7 @@ impl SignedIn {
         let Some(cookie) = cookie else { return Ok(None) };
         let sign_in = state.store().browser_sign_in(SecretHash(cookie.hash())).await?;
         let Some(sign_in) = sign_in.filter(|sign_in| sign_in.is_live(now)) else { return Ok(None) };
+        state.uses().note(sign_in.id);
         let user = state.store().find::<User>(&sign_in.user).await?;
         Ok(user.filter(|user| !user.value.disabled).map(|user| Self { sign_in, user: user.value }))
     }

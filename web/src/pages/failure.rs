@@ -31,6 +31,12 @@ pub(crate) enum PageFailure {
     NotSignedIn(Rejected),
     /// The provider vouches for the person, and nobody here knows them, or they are disabled.
     NotWelcome,
+    /// Somebody proved again who they are, and came back as another person.
+    OtherPerson,
+    /// A stronger proof is asked for than this account can give.
+    NotStrongEnough,
+    /// A hand-over to an application that nobody asked for here, or too long ago.
+    HandOver,
     /// Too many attempts.
     Throttled(Duration),
     /// Our own fault.
@@ -83,6 +89,24 @@ impl PageFailure {
                 "Your identity provider vouches for you, but this gateway has no place for you, or it was taken away.",
                 "Ask an administrator of this gateway to add you.",
             ),
+            Self::OtherPerson => (
+                StatusCode::FORBIDDEN,
+                "Another person came back",
+                "You were asked to prove again who you are, and the identity provider signed in somebody else.",
+                "Sign out there, then start again from the page that brought you here.",
+            ),
+            Self::NotStrongEnough => (
+                StatusCode::FORBIDDEN,
+                "Your account cannot prove that",
+                "The application asks for a second factor, and accounts of this gateway have none.",
+                "Sign out, and sign in again at your company's identity provider.",
+            ),
+            Self::HandOver => (
+                StatusCode::BAD_REQUEST,
+                "This link is not right",
+                "It leads to an application, but it has expired or was not made by this gateway.",
+                "Open the application's own address again.",
+            ),
             Self::Throttled(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many attempts",
@@ -120,6 +144,12 @@ fn not_signed_in(rejected: Rejected) -> (StatusCode, &'static str, &'static str,
             "The identity provider did not say which groups you are in, so nothing can be decided.",
             "Tell an administrator: the groups claim has to be configured at the provider.",
         ),
+        Rejected::NotSteppedUp => (
+            StatusCode::FORBIDDEN,
+            "That was not enough",
+            "The identity provider did not ask for a sign-in as fresh or as strong as the application wants.",
+            "Ask an administrator: the provider has to be told to ask for it.",
+        ),
         Rejected::Nonce
         | Rejected::Token
         | Rejected::NoToken
@@ -127,7 +157,6 @@ fn not_signed_in(rejected: Rejected) -> (StatusCode, &'static str, &'static str,
         | Rejected::Ended
         | Rejected::Subject
         | Rejected::Claims
-        | Rejected::NotSteppedUp
         | Rejected::LogoutToken => (
             StatusCode::UNAUTHORIZED,
             "You were not signed in",
@@ -155,6 +184,9 @@ impl IntoResponse for PageFailure {
             | Self::Provider(_)
             | Self::NotSignedIn(_)
             | Self::NotWelcome
+            | Self::OtherPerson
+            | Self::NotStrongEnough
+            | Self::HandOver
             | Self::Internal => page.into_response(),
         }
     }

@@ -1,6 +1,7 @@
 //! The pages that a person sees: signing in, letting a device in, and what went wrong. They work without JavaScript and
 //! load nothing but our own style sheet.
 
+mod again;
 mod assets;
 mod browser;
 mod device;
@@ -18,11 +19,12 @@ use axum::{
     routing::{get, post},
 };
 
+pub(crate) use assets::CSS as STYLE;
 pub(crate) use browser::SignedIn;
 pub(crate) use failure::PageFailure;
 pub(crate) use form_guard::FormGuard;
-pub(crate) use next::Next;
-pub(crate) use proof::{Proof, come_in};
+pub(crate) use next::{HAND_OVER, Next};
+pub(crate) use proof::{BROWSER, Proof, come_in};
 pub(crate) use render::{Markup, Page, fill, see_other, text};
 
 /// The routes of the pages.
@@ -30,7 +32,9 @@ pub(crate) fn routes() -> Router<WebState> {
     Router::new()
         .route("/", get(sign_in::root))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-in/again", get(again::show).post(again::submit))
         .route("/sign-out", post(sign_out::submit))
+        .route("/signed-out", get(sign_out::show))
         .route("/device", get(device::show).post(device::answer))
         .route(assets::css_path(), get(assets::css))
         .route(assets::ICON_PATH, get(assets::icon))

@@ -3,6 +3,12 @@
 /// The longest path that is remembered.
 const MAX_BYTES: usize = 2048;
 
+/// The longest one that leads on to an application's host: it carries, sealed, where the person wanted to go there.
+const HAND_OVER_MAX_BYTES: usize = 7 * 1024 + 64;
+
+/// The page that hands over to an application's host.
+pub(crate) const HAND_OVER: &str = "/hand-over";
+
 /// A path and query of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Next(String);
@@ -13,12 +19,16 @@ impl Next {
         Self("/sign-in".to_owned())
     }
 
-    /// The two pages that lead to signing in, with whatever query; anything else is home.
+    /// The pages that lead to signing in, with whatever query; anything else is home.
     pub(crate) fn parse(text: &str) -> Self {
         let path = text.split_once('?').map_or(text, |(path, _)| path);
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'#'));
-        let known = matches!(path, "/device" | "/oauth/authorize");
-        if known && plain && text.len() <= MAX_BYTES {
+        let max = match path {
+            "/device" | "/oauth/authorize" => Some(MAX_BYTES),
+            HAND_OVER => Some(HAND_OVER_MAX_BYTES),
+            _ => None,
+        };
+        if plain && max.is_some_and(|max| text.len() <= max) {
             return Self(text.to_owned());
         }
         if !text.is_empty() && text != "/sign-in" {
@@ -38,6 +48,8 @@ impl Next {
             "to let a device in."
         } else if self.0.starts_with("/oauth/") {
             "to use the postern command on this computer."
+        } else if self.0.starts_with(HAND_OVER) {
+            "to open an application."
         } else {
             "to this gateway."
         }
@@ -45,9 +57,16 @@ impl Next {
 
     /// The sign-in page that leads here.
     pub(crate) fn sign_in_url(&self) -> String {
-        let query =
-            url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &self.0).finish();
-        format!("/sign-in?{query}")
+        format!("/sign-in?{}", self.query())
+    }
+
+    /// The page that leads here once a person has proved again who they are.
+    pub(crate) fn again_url(&self) -> String {
+        format!("/sign-in/again?{}", self.query())
+    }
+
+    fn query(&self) -> String {
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &self.0).finish()
     }
 }
 
@@ -72,11 +91,18 @@ mod tests {
             "/device2",
             "/devic\u{435}",
             " /device",
+            "/hand-over/",
+            "/hand-over2?request=x",
+            "/hand-over/..//evil.example",
+            "//hand-over?request=x",
             "",
         ] {
             assert_eq!(Next::parse(bad), Next::home(), "{bad:?}");
         }
         assert_eq!(Next::parse(&format!("/device?{}", "x".repeat(3000))), Next::home());
+        assert_eq!(Next::parse(&format!("/hand-over?request={}", "x".repeat(8000))), Next::home());
+        let long = format!("/hand-over?request={}", "x".repeat(7 * 1024));
+        assert_eq!(Next::parse(&long).as_str(), long);
         assert_eq!(Next::parse("/device?user_code=BCDF-GHJK").as_str(), "/device?user_code=BCDF-GHJK");
         assert_eq!(Next::parse("/oauth/authorize?a=//evil").as_str(), "/oauth/authorize?a=//evil");
     }

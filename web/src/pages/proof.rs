@@ -12,7 +12,7 @@ use postern_token::opaque::{Opaque, OpaqueKind};
 use std::time::Duration;
 
 /// What this sign-in calls its OAuth client in records: the browser itself.
-const BROWSER: &str = "browser";
+pub(crate) const BROWSER: &str = "browser";
 
 /// How a person proved who they are.
 #[derive(Debug, Clone)]
@@ -25,6 +25,18 @@ pub(crate) struct Proof {
     pub(crate) mfa_at: Option<Timestamp>,
     /// How long the sign-in may last.
     pub(crate) lasts: Duration,
+}
+
+/// How far apart two proofs may be that are one: a person signs in in several tabs at once.
+const TABS: Duration = Duration::from_secs(600);
+
+impl Proof {
+    /// Whether a sign-in of the same person rests on a proof like this one already, so that a new one would add nothing
+    /// and cut what the first tab has opened.
+    pub(crate) fn is_of(&self, sign_in: &SignIn) -> bool {
+        let apart = self.at.since(sign_in.authenticated_at).max(sign_in.authenticated_at.since(self.at));
+        sign_in.idp == self.idp && sign_in.mfa_at.is_some() == self.mfa_at.is_some() && apart <= TABS
+    }
 }
 
 /// A new sign-in under a new cookie; whatever this browser was before ends (C1).

@@ -14,6 +14,16 @@ const LAYOUT: &str = include_str!("templates/layout.html");
 pub(crate) struct Markup(String);
 
 impl Markup {
+    /// A text of our own that is markup already, such as the style sheet.
+    pub(crate) fn of_ours(markup: &'static str) -> Self {
+        Self(markup.to_owned())
+    }
+
+    /// What is sent.
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+
     /// One after the other.
     pub(crate) fn join(parts: &[Self]) -> Self {
         Self(parts.iter().map(|Self(part)| part.as_str()).collect())

@@ -45,9 +45,13 @@ pub(crate) async fn submit(
     form_body: Result<Form, Failure>,
 ) -> Result<Response, PageFailure> {
     let mut sent = form_body?;
-    FormGuard::check(&headers, &sent, state.issuer())?;
     let now = state.now();
     let next = Next::parse(sent.get("next").unwrap_or_default());
+    if let Err(failure) = FormGuard::check(&headers, &sent, state.issuer()) {
+        // Signed in meanwhile, in another tab: this tab goes on where it wanted to.
+        let is_done = SignedIn::of(&state, &headers, now).await?.is_some();
+        return if is_done { Ok(see_other(&next.sign_in_url())) } else { Err(failure) };
+    }
     let password = Password::presented(sent.take("password").unwrap_or_default());
     let typed = sent.get("username").unwrap_or_default().trim().to_owned();
     let account = find(&state, &typed).await?;

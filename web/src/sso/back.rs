@@ -1,13 +1,13 @@
 //! The way back: from the provider's answer to a sign-in of this browser.
 
 use super::{
-    pending::{Waiting, clear_cookie},
+    pending::{Waiting, clear_cookies},
     start::failed,
 };
 use crate::{
     WebState,
     body::Form,
-    pages::{PageFailure, Proof, come_in},
+    pages::{PageFailure, Proof, come_in, see_other},
     providers::Known,
 };
 use axum::{
@@ -20,7 +20,7 @@ use postern_identity::{
     oidc::{Callback, Rejected, SignedIn},
 };
 use postern_ids::{Name, Timestamp};
-use postern_store::{User, Vouched, WelcomeError};
+use postern_store::{ProviderWord, User, Vouched, WelcomeError};
 use std::time::Instant;
 
 /// Means that count as a second factor (RFC 8176 section 2).
@@ -32,33 +32,53 @@ pub(super) async fn callback(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let done = back(&state, &provider, &query.unwrap_or_default(), &headers).await;
-    let mut response = done.unwrap_or_else(IntoResponse::into_response);
+    let callback = match read(&query.unwrap_or_default()) {
+        Ok(callback) => callback,
+        Err(failure) => return failure.into_response(),
+    };
     // Spent in any case: an answer is looked at once (O1).
-    response.headers_mut().append(header::SET_COOKIE, clear_cookie());
+    let spent = clear_cookies(&headers, callback.state.as_deref());
+    let done = back(&state, &provider, callback, &headers).await;
+    let mut response = done.unwrap_or_else(IntoResponse::into_response);
+    for cookie in spent {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     response
 }
 
 async fn back(
     state: &WebState,
     provider: &str,
-    query: &str,
+    callback: Callback,
     headers: &HeaderMap,
 ) -> Result<Response, PageFailure> {
     let name: Name = provider.parse().map_err(|_| PageFailure::NotFound)?;
-    let callback = read(query)?;
     let known = state.providers().find(state.store(), state.issuer(), &name).await?;
     let known = known.ok_or(PageFailure::NotFound)?;
-    let waiting = Waiting::of(state, headers)?.ok_or(PageFailure::NotSignedIn(Rejected::State))?;
-    let next = waiting.next();
+    let waiting = Waiting::of(state, headers, callback.state.as_deref())?;
+    let waiting = waiting.ok_or(PageFailure::NotSignedIn(Rejected::State))?;
+    let (next, who, mfa) = (waiting.next(), waiting.who, waiting.mfa);
     let now = state.now();
     let answer = known.party.finish(callback, waiting.pending, now, Instant::now()).await;
     let signed_in = answer.map_err(|error| failed(&name, &error))?;
     let user = welcome(state, &known, &signed_in, now).await?;
     let proof = proof(&known, &signed_in, now);
-    let (response, sign_in) = come_in(state, headers, user.id, &proof, &next, now).await?;
-    let session = signed_in.person.provider_session.as_deref();
-    state.store().keep_provider_word(sign_in, session, signed_in.refresh_token.as_ref(), now).await?;
+    // O8: whoever was to prove again who they are does not become somebody else on the way.
+    if who.is_some_and(|who| who != user.id) {
+        tracing::warn!(provider = %name, user.id = %user.id, reason = "subject_mismatch", "authn.rejected: another person came back");
+        return Err(PageFailure::OtherPerson);
+    }
+    if mfa && proof.mfa_at.is_none() {
+        return Err(failed(&name, &Rejected::NotSteppedUp.into()));
+    }
+    let before = crate::pages::SignedIn::of(state, headers, now).await?;
+    let (response, sign_in) = match before {
+        Some(before) if who.is_none() && before.user.id == user.id && proof.is_of(&before.sign_in) => {
+            (see_other(next.as_str()), before.sign_in.id)
+        }
+        Some(_) | None => come_in(state, headers, user.id, &proof, &next, now).await?,
+    };
+    state.store().keep_provider_word(sign_in, &word(&signed_in), now).await?;
     Ok(response)
 }
 
@@ -102,8 +122,17 @@ fn proof(known: &Known, signed_in: &SignedIn, now: Timestamp) -> Proof {
     let at = person.authenticated_at.filter(|at| *at <= now).unwrap_or(now);
     let has_second = person.amr.iter().any(|means| SECOND_FACTORS.contains(&means.as_str()));
     let lasts = match signed_in.refresh_token {
-        Some(_) => lifetimes::PROVIDED_SIGN_IN,
+        Some(_) => lifetimes::BROWSER_SIGN_IN,
         None => lifetimes::UNREFRESHED_SIGN_IN,
     };
     Proof { idp: known.provider.name.to_string(), at, mfa_at: has_second.then_some(at), lasts }
+}
+
+/// What is kept of the provider's word beside the sign-in.
+pub(super) fn word(signed_in: &SignedIn) -> ProviderWord<'_> {
+    ProviderWord {
+        session: signed_in.person.provider_session.as_deref(),
+        refresh_token: signed_in.refresh_token.as_ref(),
+        id_token: signed_in.id_token.as_ref(),
+    }
 }

@@ -8,6 +8,10 @@ mod pending;
 mod refresh;
 mod signed_out;
 mod start;
+mod turn;
+
+pub(crate) use start::{Errand, begin};
+pub(crate) use turn::turn;
 
 use crate::WebState;
 use axum::{
@@ -24,16 +28,14 @@ pub(crate) fn routes() -> Router<WebState> {
         .route("/oidc/{provider}/backchannel-logout", post(signed_out::backchannel))
 }
 
-/// How often sign-ins are looked for whose provider should be asked again.
+/// How often sign-ins are looked after.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Asks providers again, for ever, about people about whom they were asked too long ago. An absent store or provider is
-/// asked in a later turn.
+/// Looks after the sign-ins for ever: asks providers again about people whom they were asked about too long ago, and ends
+/// what nobody uses.
 pub async fn keep_asking_providers(state: WebState) -> Infallible {
     loop {
         tokio::time::sleep(LOOK).await;
-        if refresh::turn(&state).await.is_err() {
-            tracing::debug!("identity providers could not be asked about everybody");
-        }
+        state.look_after_sign_ins().await;
     }
 }

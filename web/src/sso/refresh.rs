@@ -1,10 +1,10 @@
 //! Asking providers again about people who are signed in: what changed there changes here, and a no ends the sign-in (O9).
 
-use super::start::failed;
+use super::{back, start::failed};
 use crate::{WebState, pages::PageFailure, providers::Known};
 use postern_identity::oidc::{ProviderError, Rejected, SignedIn};
 use postern_ids::Timestamp;
-use postern_store::{Actor, DueRefresh, Object, Provider, Vouched, WelcomeError};
+use postern_store::{Actor, Due, DueRefresh, Object, Provider, Vouched, WelcomeError};
 use std::time::{Duration, Instant};
 
 /// How old a provider's word may become.
@@ -12,8 +12,11 @@ const EVERY: Duration = Duration::from_secs(300);
 /// Sign-ins of one provider that are asked about in one turn: a provider is not stormed after an outage.
 const AT_ONCE: u32 = 20;
 
-/// One turn over all providers.
-pub(super) async fn turn(state: &WebState) -> Result<(), PageFailure> {
+/// A sign-in that was used within this time is one in use: twice as long as uses are written down apart.
+const IN_USE: Duration = Duration::from_secs(600);
+
+/// One turn over all providers, about the sign-ins that are in use.
+pub(super) async fn ask_all(state: &WebState) -> Result<(), PageFailure> {
     for stored in state.store().all::<Provider>().await? {
         let name = stored.value.name();
         let Some(known) = state.providers().find(state.store(), state.issuer(), name).await? else {
@@ -22,7 +25,13 @@ pub(super) async fn turn(state: &WebState) -> Result<(), PageFailure> {
         let now = state.now();
         // The pause differs from turn to turn, so that people who came together do not stay together.
         let pause = EVERY.mul_f64(0.8 + 0.2 * rand::random::<f64>());
-        let due = state.store().take_due_refreshes(name, now.minus(pause), AT_ONCE, now).await?;
+        let due = Due {
+            provider: name,
+            asked_before: now.minus(pause),
+            used_after: now.minus(IN_USE),
+            max: AT_ONCE,
+        };
+        let due = state.store().take_due_refreshes(&due, now).await?;
         for one in due {
             ask(state, &known, &one, now).await?;
         }
@@ -69,8 +78,7 @@ async fn follow(
         }
         Err(WelcomeError::Change(error)) => return Err(error.into()),
     }
-    let session = person.provider_session.as_deref();
-    Ok(state.store().keep_provider_word(due.sign_in, session, word.refresh_token.as_ref(), now).await?)
+    Ok(state.store().keep_provider_word(due.sign_in, &back::word(word), now).await?)
 }
 
 async fn end(state: &WebState, due: &DueRefresh, reason: &str, now: Timestamp) -> Result<(), PageFailure> {

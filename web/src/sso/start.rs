@@ -8,31 +8,65 @@ use crate::{
 };
 use axum::{
     extract::{Path, RawQuery, State},
-    http::header,
+    http::{HeaderMap, header},
     response::Response,
 };
 use postern_identity::oidc::{ProviderError, StepUp};
-use postern_ids::Name;
+use postern_ids::{Name, UserId};
 use std::time::Instant;
+
+/// What somebody is sent to a provider for.
+#[derive(Debug)]
+pub(crate) struct Errand {
+    /// Where they go afterwards.
+    pub(crate) next: Next,
+    /// What is asked of the provider beyond signing them in.
+    pub(crate) step_up: StepUp,
+    /// They have to come back with a second factor.
+    pub(crate) mfa: bool,
+    /// Who has to come back, if somebody is signed in already.
+    pub(crate) who: Option<UserId>,
+}
+
+impl Errand {
+    /// To sign in, whoever it is.
+    pub(crate) fn sign_in(next: Next) -> Self {
+        Self { next, step_up: StepUp::default(), mfa: false, who: None }
+    }
+}
 
 pub(super) async fn start(
     State(state): State<WebState>,
     Path(provider): Path<String>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageFailure> {
     let name: Name = provider.parse().map_err(|_| PageFailure::NotFound)?;
     let query = Form::parse(query.unwrap_or_default().as_bytes())
         .ok_or(PageFailure::BadRequest("The address has a part that is given twice."))?;
     let next = Next::parse(query.get("next").unwrap_or_default());
-    let known = state.providers().find(state.store(), state.issuer(), &name).await?;
+    begin(&state, &headers, &name, Errand::sign_in(next)).await
+}
+
+/// Sends a browser to a provider.
+pub(crate) async fn begin(
+    state: &WebState,
+    headers: &HeaderMap,
+    name: &Name,
+    errand: Errand,
+) -> Result<Response, PageFailure> {
+    let known = state.providers().find(state.store(), state.issuer(), name).await?;
     let known = known.ok_or(PageFailure::NotFound)?;
     let mut entropy = [0_u8; 96];
     entropy.iter_mut().for_each(|byte| *byte = rand::random());
-    let begun = known.party.begin(StepUp::default(), entropy, state.now(), Instant::now()).await;
-    let begun = begun.map_err(|error| failed(&name, &error))?;
+    let now = state.now();
+    let begun = known.party.begin(errand.step_up, entropy, now, Instant::now()).await;
+    let begun = begun.map_err(|error| failed(name, &error))?;
     let mut response = see_other(begun.url.as_str());
-    let cookie = Waiting::new(begun.pending, &next).set_cookie(&state)?;
-    response.headers_mut().append(header::SET_COOKIE, cookie);
+    let waiting = Waiting::new(begun.pending, &errand.next, errand.who, errand.mfa);
+    for cookie in waiting.set_cookies(state, headers, now)? {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     Ok(response)
 }
 

@@ -5,7 +5,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode, header},
 };
-use postern_ids::{ConnectorId, Ended, SessionId, Timestamp};
+use postern_ids::{ConnectorId, Ended, SessionId, SignInId, Timestamp};
 use postern_policy::{
     Snapshot, Staleness,
     live::{Filter, LiveView},
@@ -60,6 +60,10 @@ impl LiveSessions for Present {
 
     fn connectors_online(&self) -> Vec<ConnectorId> {
         Vec::new()
+    }
+
+    fn sign_ins_in_use(&self) -> Vec<SignInId> {
+        self.live.lock().unwrap().iter().filter_map(|view| view.sign_in).collect()
     }
 }
 
@@ -133,6 +137,11 @@ impl Gate {
 
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.now.load(Ordering::Relaxed))
+    }
+
+    /// Sets the clock right.
+    pub(crate) fn is_now(&self) {
+        self.now.store(Timestamp::from_system(std::time::SystemTime::now()).as_micros(), Ordering::Relaxed);
     }
 
     pub(crate) fn later(&self, by: Duration) {
@@ -273,8 +282,20 @@ impl<'a> Browser<'a> {
         }
     }
 
+    /// As a browser goes to a page.
+    pub(crate) async fn navigate(&mut self, path: &str) -> Answer {
+        self.get_with(path, &[("accept", "text/html,*/*;q=0.8"), ("sec-fetch-mode", "navigate")]).await
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
-        let request = Request::builder().uri(path).header(header::COOKIE, self.cookies());
+        self.get_with(path, &[]).await
+    }
+
+    pub(crate) async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder().uri(path).header(header::COOKIE, self.cookies());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let answer = self.gate.send(request.body(Body::empty()).unwrap()).await;
         self.keep(&answer);
         answer

@@ -9,6 +9,7 @@
 mod api;
 mod apply;
 mod gate;
+mod hand_over;
 mod keys;
 mod oauth;
 mod owners;
