@@ -15,6 +15,7 @@ mod scene;
 mod stack;
 mod stats;
 mod target;
+mod web;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -58,6 +59,9 @@ enum Role {
     /// A local port into the tunnel, as `postern forward` opens it.
     #[command(hide = true)]
     LaneClient(lanes::ClientArgs),
+    /// What web applications are measured with.
+    #[command(hide = true, subcommand)]
+    Web(web::Part),
 }
 
 fn main() -> Result<()> {
@@ -75,7 +79,7 @@ impl Role {
     /// machine than they must.
     fn is_one_threaded(&self) -> bool {
         match self {
-            Self::Target | Self::Load(_) | Self::FloorClient(_) | Self::LaneClient(_) => true,
+            Self::Target | Self::Load(_) | Self::FloorClient(_) | Self::LaneClient(_) | Self::Web(_) => true,
             Self::Run(_)
             | Self::FloorGateway(_)
             | Self::FloorConnector(_)
@@ -95,6 +99,7 @@ impl Role {
             Self::LaneGateway(args) => process::until_stdin_closes(lanes::gateway(args)).await,
             Self::LaneConnector(args) => process::until_stdin_closes(lanes::connector(args)).await,
             Self::LaneClient(args) => process::until_stdin_closes(lanes::client(args)).await,
+            Self::Web(part) => part.play().await,
         }
     }
 }

@@ -124,4 +124,11 @@ impl Sample {
         let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("a Pss line")?;
         Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
     }
+
+    /// All its memory in KiB, cheap to ask.
+    pub(crate) fn rss_kib(&self) -> Result<f64> {
+        let text = std::fs::read_to_string(self.0.join("status"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a VmRSS line")?;
+        Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+    }
 }

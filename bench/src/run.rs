@@ -2,11 +2,12 @@
 
 use crate::{
     certificates::Certificates,
-    figures::{self, Plan},
+    figures::{Group, Plan},
     process::Role,
     report::Report,
     scene::Scene,
     stack::Stack,
+    web,
 };
 use anyhow::Result;
 use std::path::PathBuf;
@@ -16,9 +17,11 @@ pub(crate) struct Args {
     /// Fewer rounds and fewer bytes: for a look, not for the record.
     #[arg(long)]
     quick: bool,
-    /// Only the figures whose group has this name.
+    /// Only the figures of these groups; `http` stands for every group about web applications.
+    groups: Vec<String>,
+    /// The same.
     #[arg(long)]
-    only: Vec<figures::Group>,
+    only: Vec<String>,
     /// Where the release programs are.
     #[arg(long, env = "POSTERN_BIN_DIR", default_value = "target/release")]
     bin_dir: PathBuf,
@@ -31,6 +34,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
+    let groups = Group::named(&[&args.groups[..], &args.only].concat())?;
+    let about_web = groups.iter().any(|group| group.is_http());
+    if about_web {
+        web::check()?;
+    }
     let directory = tempfile::tempdir()?;
     let certificates = Certificates::make(directory.path())?;
     let mut target = Role::start("target", &[])?;
@@ -42,16 +50,17 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         eprintln!("setting the scene");
         let (programs, place) = (std::fs::canonicalize(&args.bin_dir)?, directory.path().join("scene"));
         // On this thread, which lasts: the processes of the scene end with the thread that started them.
-        let scene = tokio::task::block_in_place(|| Scene::set(&programs, &place, target_address))?;
+        let mut scene = tokio::task::block_in_place(|| Scene::set(&programs, &place, target_address))?;
+        if about_web {
+            scene.web = Some(web::Scene::set(&scene, &certificates, &directory.path().join("web")).await?);
+        }
         Stack::postern(scene, target_address).await?
     };
     let plan = if args.quick { Plan::quick() } else { Plan::full() };
     let mut report = Report::default();
-    for &group in figures::Group::ALL {
-        if args.only.is_empty() || args.only.contains(&group) {
-            eprintln!("measuring {}", group.label());
-            group.measure(&plan, &floor, &ours, &mut report).await?;
-        }
+    for group in groups {
+        eprintln!("measuring {}", group.label());
+        group.measure(&plan, &floor, &ours, &mut report).await?;
     }
     report.print();
     report.write(&args.out)?;

@@ -1,6 +1,6 @@
 //! A real gateway and connector with what the figures need: a target, an sshd, and many principals with tokens.
 
-use crate::process::Sample;
+use crate::{process::Sample, web};
 use anyhow::{Context, Result};
 use postern_tests::{Client, Connector, Gateway, GatewayOptions, Sshd, world};
 use std::{
@@ -19,6 +19,8 @@ pub(crate) struct Scene {
     pub(crate) gateway: Gateway,
     pub(crate) owner: Client,
     pub(crate) sshd: Option<Sshd>,
+    /// Web applications, where they are measured.
+    pub(crate) web: Option<web::Scene>,
     connector: Connector,
     directory: PathBuf,
 }
@@ -28,14 +30,15 @@ impl Scene {
     pub(crate) fn set(programs: &Path, directory: &Path, target: SocketAddr) -> Result<Self> {
         // Without an sshd on the machine only the banner is not measured.
         let sshd = Sshd::start(&directory.join("sshd")).ok();
-        let gateway = Gateway::start(programs, &directory.join("gateway"), &GatewayOptions::embedded())?;
+        let gateway =
+            Gateway::start(programs, &directory.join("gateway"), &web::options(GatewayOptions::embedded()))?;
         let owner = Client::new(programs, &directory.join("owner"))?;
         owner.bootstrap(&gateway, OWNER.0, OWNER.1)?.expect(0)?;
         owner.apply(&documents(target, sshd.as_ref().map_or(22, Sshd::port)))?.expect(0)?;
         let allow = format!("{}:*", target.ip());
         let mut connector = world::enroll(&owner, programs, &directory.join("connector"), &[&allow])?;
         connector.run()?;
-        let scene = Self { gateway, owner, sshd, connector, directory: directory.to_path_buf() };
+        let scene = Self { gateway, owner, sshd, web: None, connector, directory: directory.to_path_buf() };
         scene.make_tokens()?;
         world::await_connector(&scene.owner)?;
         Ok(scene)

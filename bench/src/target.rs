@@ -10,7 +10,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
@@ -84,10 +84,10 @@ async fn answer(mut tcp: TcpStream, held: &Held) -> Result<()> {
 }
 
 /// Reads `length` bytes and forgets them.
-pub(crate) async fn take(tcp: &mut TcpStream, mut length: u64) -> Result<()> {
+pub(crate) async fn take(from: &mut (impl AsyncRead + Unpin), mut length: u64) -> Result<()> {
     let mut buffer = vec![0; BUFFER];
     while length > 0 {
-        let read = tcp.read(&mut buffer).await?;
+        let read = from.read(&mut buffer).await?;
         if read == 0 {
             bail!("the stream ended {length} bytes too early");
         }
@@ -97,14 +97,14 @@ pub(crate) async fn take(tcp: &mut TcpStream, mut length: u64) -> Result<()> {
 }
 
 /// Writes `length` bytes, at most `rate` bytes a second.
-pub(crate) async fn give(tcp: &mut TcpStream, length: u64, rate: Option<u64>) -> Result<()> {
+pub(crate) async fn give(to: &mut (impl AsyncWrite + Unpin), length: u64, rate: Option<u64>) -> Result<()> {
     let piece = if rate.is_some() { 16 * 1024 } else { BUFFER };
     let buffer: Vec<u8> = (0..piece).map(|i| u8::try_from(i % 251).unwrap_or(0)).collect();
     let begun = tokio::time::Instant::now();
     let mut sent = 0u64;
     while sent < length {
         let now = usize::try_from(length - sent).unwrap_or(piece).min(piece);
-        tcp.write_all(buffer.get(..now).unwrap_or_default()).await?;
+        to.write_all(buffer.get(..now).unwrap_or_default()).await?;
         sent += now as u64;
         if let Some(rate) = rate {
             tokio::time::sleep_until(begun + std::time::Duration::from_secs_f64(sent as f64 / rate as f64))
