@@ -26,4 +26,4 @@ pub use readmit::Resuming;
 pub use refused::Refused;
 pub use session::{OpenSession, Session};
 pub use stream::Stream;
-pub use web::{Watched, WebSession};
+pub use web::{Fresher, Watched, WebSession};

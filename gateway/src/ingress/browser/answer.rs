@@ -1,19 +1,20 @@
 //! Why a request has no answer of the application, and how that is said: as a page to people, as a problem to programs.
 
 use super::{hosts::App, request::Nature};
-use crate::sessions::Refused;
+use crate::sessions::{Fresher, Refused};
 use axum::body::Body;
 use http::{Response, StatusCode};
 use postern_ids::{Ended, Refusal};
 use postern_web::apps::{self, AppPage};
+use url::form_urlencoded;
 
 /// Why there is no answer of the application.
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// The request cannot be taken as it is.
     Refused(postern_canonical::Refused),
-    /// Policy says no, or something that policy needs is away.
-    Denied(Box<Refused>),
+    /// Policy says no, or something that policy needs is away; with what of a person would turn it.
+    Denied(Box<Refused>, Option<Fresher>),
     /// There is no way to the application.
     NotOpened(Box<Refused>),
     /// The right to it ended meanwhile.
@@ -34,8 +35,8 @@ pub(super) struct About<'a> {
     pub(super) nature: &'a Nature,
     /// The name of whoever asked; empty for nobody.
     pub(super) user: &'a str,
-    /// Where a person can prove more, where that may help.
-    pub(super) step_up: Option<String>,
+    /// What was asked for: path and query.
+    pub(super) next: &'a str,
 }
 
 /// The answer.
@@ -43,9 +44,12 @@ pub(super) fn told(trouble: &Trouble, about: &About<'_>) -> Response<Body> {
     let (resource, request) = (about.app.resource.name.as_str(), about.nature.id.to_string());
     let request = request.as_str();
     tracing::debug!(resource, request.id = request, trouble = ?trouble, "a browser was not served");
+    let step_up = step_up(trouble, about.next);
     let page = match trouble {
         Trouble::Refused(refused) => return bad_request(*refused, about.nature),
-        Trouble::Denied(refused) | Trouble::NotOpened(refused) => of_refusal(refused, about, request),
+        Trouble::Denied(refused, _) | Trouble::NotOpened(refused) => {
+            of_refusal(refused, about, (request, step_up.as_deref()))
+        }
         Trouble::Ended(Ended::Finished | Ended::GatewayStopped) => AppPage::Unavailable { request },
         Trouble::Ended(_) => AppPage::SignedOutMeanwhile,
         Trouble::Timeout => AppPage::Timeout { resource, request },
@@ -58,7 +62,22 @@ pub(super) fn told(trouble: &Trouble, about: &About<'_>) -> Response<Body> {
     say(page, about.nature)
 }
 
-fn of_refusal<'a>(refused: &'a Refused, about: &'a About<'_>, request: &'a str) -> AppPage<'a> {
+/// The address that asks a person to prove more, where that would help.
+fn step_up(trouble: &Trouble, next: &str) -> Option<String> {
+    let Trouble::Denied(_, Some(fresher)) = trouble else { return None };
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("next", next).append_pair("max_age", "0");
+    if fresher.second_factor {
+        query.append_pair("mfa", "1");
+    }
+    Some(format!("/.postern/sign-in?{}", query.finish()))
+}
+
+fn of_refusal<'a>(
+    refused: &'a Refused,
+    about: &'a About<'_>,
+    (request, step_up): (&'a str, Option<&'a str>),
+) -> AppPage<'a> {
     let resource = about.app.resource.name.as_str();
     match (refused.refusal, refused.decision) {
         (
@@ -75,13 +94,9 @@ fn of_refusal<'a>(refused: &'a Refused, about: &'a About<'_>, request: &'a str) 
         (Refusal::Timeout, _) => AppPage::Timeout { resource, request },
         (Refusal::Limit, _) => AppPage::Limit { retry_after_s: 5 },
         (Refusal::NotRecorded | Refusal::PolicyStale, _) => AppPage::Unavailable { request },
-        (_, Some(decision)) => AppPage::Denied {
-            resource,
-            sentence: &refused.message,
-            decision,
-            user: about.user,
-            step_up: about.step_up.as_deref(),
-        },
+        (_, Some(decision)) => {
+            AppPage::Denied { resource, sentence: &refused.message, decision, user: about.user, step_up }
+        }
         (_, None) => AppPage::SignedOutMeanwhile,
     }
 }

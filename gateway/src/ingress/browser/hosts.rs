@@ -1,7 +1,7 @@
 //! Which application a host and path belong to: an index of the snapshot, rebuilt when the places change.
 
 use arc_swap::ArcSwap;
-use postern_canonical::Host;
+use postern_canonical::{CanonicalPath, EncodedSlash, Host};
 use postern_policy::{
     Snapshot,
     model::{Resource, ResourceKind},
@@ -62,8 +62,7 @@ impl Hosts {
     pub fn find(&self, host: &Host, path: &str) -> Option<Found> {
         let index = self.index.load();
         if let Some(apps) = index.apps.get(host.name()) {
-            let at_path = |app: &&App| app.resource.web.as_ref().is_none_or(|web| is_below(path, &web.path));
-            return Some(apps.iter().find(at_path).map_or(Found::Nothing, |app| Found::App(app.clone())));
+            return Some(at_path(apps, path).map_or(Found::Nothing, |app| Found::App(app.clone())));
         }
         if let Some(main) = index.moved.get(host.name()) {
             return Some(Found::Moved(main.clone()));
@@ -149,6 +148,20 @@ impl Hosts {
     }
 }
 
+/// The application that a path belongs to. Where escapes would make it another's, it is nobody's: the part of a host that
+/// is decided more strictly must not be reached through its neighbour (H13).
+fn at_path<'a>(apps: &'a [App], path: &str) -> Option<&'a App> {
+    let part = |app: &'a App| app.resource.web.as_ref().map_or("", |web| &*web.path);
+    let owner = |path: &str| apps.iter().find(|app| is_below(path, part(app)));
+    let asked = owner(path)?;
+    let is_split = apps.iter().any(|app| !part(app).is_empty());
+    let read = CanonicalPath::read(path, EncodedSlash::Opaque).ok().filter(|_| is_split);
+    let same = |read: CanonicalPath| {
+        owner(read.as_str()).is_some_and(|owner| owner.resource.id == asked.resource.id)
+    };
+    read.is_none_or(same).then_some(asked)
+}
+
 /// By whole segments.
 fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix)
@@ -156,13 +169,51 @@ fn is_below(path: &str, prefix: &str) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use postern_ids::{ResourceId, SiteId};
+    use postern_policy::model::Web;
 
     #[test]
     fn a_prefix_covers_whole_segments_only() {
         assert!(is_below("/api", "/api") && is_below("/api/x", "/api") && is_below("/anything", ""));
         assert!(!is_below("/apix", "/api") && !is_below("/", "/api"));
+    }
+
+    fn app(n: u8, path: &str) -> App {
+        let web = Web { path: path.into(), ..Web::default() };
+        let resource = Resource {
+            id: ResourceId::from_bytes([n; 16]),
+            name: format!("app-{n}").parse().unwrap(),
+            site: SiteId::from_bytes([0; 16]),
+            kind: ResourceKind::Http,
+            target: "10.0.0.5:80".parse().unwrap(),
+            labels: Default::default(),
+            host_keys: Vec::new(),
+            web: Some(Arc::new(web)),
+        };
+        App { resource: Arc::new(resource), authority: "www.example".into(), also: Arc::default() }
+    }
+
+    #[test]
+    fn h13_no_escape_leads_to_the_neighbour_of_the_application_that_a_path_belongs_to() {
+        let apps = [app(1, "/api"), app(2, "")];
+        let owner = |path: &str| at_path(&apps, path).map(|app| app.resource.name.to_string());
+        for (path, expected) in [
+            ("/api/x", Some("app-1")),
+            ("/api", Some("app-1")),
+            ("/api/%61", Some("app-1")),
+            ("/", Some("app-2")),
+            ("/apix", Some("app-2")),
+            ("/%62/x", Some("app-2")),
+            ("/%61pi/x", None),
+            ("/ap%69", None),
+        ] {
+            assert_eq!(owner(path).as_deref(), expected, "{path}");
+        }
+        let whole = [app(2, "")];
+        assert!(at_path(&whole, "/%61pi/../x").is_some(), "a host that is not split takes every path");
     }
 
     #[test]

@@ -37,10 +37,7 @@ use hyper::body::Incoming;
 use identity::Asserter;
 use own::{PREFIX, not_known, redirect};
 use postern_canonical::{CanonicalRequest, EncodedSlash};
-use postern_policy::{
-    Action, Asked, HttpRequest, Permit,
-    model::{PathReading, Web},
-};
+use postern_policy::{Action, Asked, HttpRequest, Permit, model::PathReading};
 use postern_store::Store;
 use postern_web::{KeyRing, apps::AppPage, hand_over::HandOver};
 use request::Nature;
@@ -198,7 +195,7 @@ impl BrowserIngress {
         match self.exchange(request, canonical, (app, nature), (asker, action), client).await {
             Ok(response) => Answered::ByApp(response),
             Err(trouble) => {
-                let about = About { app: &resource, nature, user: &name.name, step_up: None };
+                let about = About { app: &resource, nature, user: &name.name, next: &next };
                 Answered::ByUs(told(&trouble, &about))
             }
         }
@@ -242,7 +239,7 @@ impl BrowserIngress {
             source: client.address,
             ingress: INGRESS,
         };
-        let denied = |refused| Trouble::Denied(Box::new(refused));
+        let denied = |refused| Trouble::Denied(Box::new(refused), self.door.would_help(&asking));
         let permit = self.door.decide_request(&asking).map_err(denied)?;
         let place = self.session(&permit, &asking).await?;
         place.session().requested(&app.authority, canonical.method());
@@ -256,7 +253,7 @@ impl BrowserIngress {
     async fn session(&self, permit: &Permit, asking: &Asking) -> Result<Place, Trouble> {
         let admit = || self.door.admit_web(asking.clone());
         let place = self.sessions.enter(&Key::of(permit), admit).await;
-        place.map_err(|refused| Trouble::Denied(Box::new(refused)))
+        place.map_err(|refused| Trouble::Denied(Box::new(refused), None))
     }
 }
 
@@ -275,15 +272,16 @@ fn preflight(request: &Request<Incoming>, app: &App, nature: &Nature) -> Option<
     is_ours.then(|| cors::preflight(request.headers(), origin))
 }
 
-/// What rules see of the request (D7). Where none can ask for its path, the path may be as odd as the application likes.
+/// What rules see of the request (D7).
 fn action(
     canonical: &CanonicalRequest,
     reading: PathReading,
 ) -> Result<HttpRequest, postern_canonical::Refused> {
+    let read = |slash| canonical.path(slash).map(|path| path.as_str().into());
     let path = match reading {
-        PathReading::Verbatim => String::new(),
-        PathReading::StrictOpaqueSlash => canonical.path(EncodedSlash::Opaque)?.as_str().to_owned(),
-        PathReading::Auto | PathReading::Strict => canonical.path(EncodedSlash::Refuse)?.as_str().to_owned(),
+        PathReading::Verbatim => Box::default(),
+        PathReading::StrictOpaqueSlash => read(EncodedSlash::Opaque)?,
+        PathReading::Auto | PathReading::Strict => read(EncodedSlash::Refuse)?,
     };
-    Ok(HttpRequest { method: canonical.method().as_str().into(), path: path.into() })
+    Ok(HttpRequest { method: canonical.method().as_str().into(), path })
 }

@@ -7,8 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Connections at rest that are kept: a browser speaks over about six.
-const KEPT_MAX: usize = 16;
+/// Connections at rest that are kept. Over HTTP/2 a browser asks for a hundred things at once, and their answers end
+/// together: what is not kept then has to be granted and dialled again for the next page.
+const KEPT_MAX: usize = 128;
 /// A connection at rest is closed after this long, before most servers do it.
 const REST_MAX: Duration = Duration::from_secs(30);
 
