@@ -14,10 +14,11 @@ use crate::{
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use postern_canonical::{CanonicalRequest, Refused};
+use postern_canonical::{CanonicalRequest, Host, Refused};
 use postern_web::ClientAddr;
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 use tower::ServiceExt;
+use url::Url;
 
 /// The request target that is looked at; browsers and our own programs stay far below (H17).
 const URI_MAX: usize = 8 * 1024;
@@ -30,12 +31,27 @@ pub struct Router {
     tunnel: Arc<Tunnel>,
     browser: Arc<BrowserIngress>,
     web: axum::Router,
+    /// The names at which our own pages are.
+    own: Arc<[Box<str>]>,
 }
 
 impl Router {
-    /// Hosts of applications to `browser`, tunnels to `tunnel`, everything else to `web`.
-    pub fn new(tunnel: Arc<Tunnel>, browser: Arc<BrowserIngress>, web: axum::Router) -> Self {
-        Self { tunnel, browser, web }
+    /// Hosts of applications to `browser`, tunnels to `tunnel`, everything else at the hosts of `urls` to `web`.
+    pub fn new(
+        tunnel: Arc<Tunnel>,
+        browser: Arc<BrowserIngress>,
+        web: axum::Router,
+        urls: impl IntoIterator<Item = Url>,
+    ) -> Self {
+        let own = urls.into_iter().filter_map(|url| url.host_str().map(Into::into)).collect();
+        Self { tunnel, browser, web, own }
+    }
+
+    /// Whether our own pages are at this host. By an address they are: it is nobody's name, so no name that somebody points
+    /// here can pass for it.
+    fn is_own(&self, host: &Host) -> bool {
+        let is_address = host.name().starts_with('[') || host.name().parse::<Ipv4Addr>().is_ok();
+        is_address || self.own.iter().any(|own| **own == *host.name())
     }
 }
 
@@ -48,13 +64,17 @@ impl Handler for Router {
             Ok(canonical) => canonical,
             Err(refused) => return problem::refused(refused),
         };
+        if client.is_misdirected(canonical.host()) {
+            return problem::misdirected();
+        }
         if let Some(found) = self.browser.find(&canonical) {
             return Box::pin(self.browser.serve(request, (canonical, found), client)).await;
         }
         match request.uri().path() {
             "/tunnel/connector" => Box::pin(self.tunnel.connector(request, client)).await,
             "/tunnel/client" => Box::pin(self.tunnel.client(request, client)).await,
-            _ => Box::pin(self.page(request, client)).await,
+            _ if self.is_own(canonical.host()) => Box::pin(self.page(request, client)).await,
+            _ => problem::no_such_host(),
         }
     }
 

@@ -25,6 +25,19 @@ pub(super) fn refused(refused: Refused) -> Response<Body> {
     response(&problem)
 }
 
+/// A request on a connection that was made for another host (RFC 9110 section 15.5.20): browsers ask again on their own.
+pub(super) fn misdirected() -> Response<Body> {
+    let (detail, next) = ("this connection was made for another host", "open a connection for this host");
+    let mut problem = Problem::new(ProblemCode::BadRequest, detail, next);
+    problem.status = StatusCode::MISDIRECTED_REQUEST.as_u16();
+    response(&problem)
+}
+
+/// A name that leads here and is not ours (H7).
+pub(super) fn no_such_host() -> Response<Body> {
+    of(ProblemCode::NotFound, "there is nothing at this host", "check the address")
+}
+
 fn response(problem: &Problem) -> Response<Body> {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(Body::from(serde_json::to_vec(problem).unwrap_or_default()));
