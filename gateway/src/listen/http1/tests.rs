@@ -169,6 +169,12 @@ async fn a_peer_that_is_asked_back_answers_on_the_same_connection() {
     peer.says(UPGRADE).await;
     assert_eq!(peer.good(1024).await, UPGRADE);
     assert_eq!(peer.answered(StatusCode::SWITCHING_PROTOCOLS), Standing::Good);
+
+    let mut hasty = self::peer();
+    hasty.says(&[UPGRADE, GET].concat()).await;
+    assert_eq!(hasty.good(1024).await, UPGRADE);
+    assert_eq!(hasty.verdict.answered(&question), Standing::Last, "it did not wait for the question");
+    assert_eq!(hasty.good(1024).await, b"");
 }
 
 #[tokio::test]

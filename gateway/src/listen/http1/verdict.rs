@@ -17,6 +17,8 @@ struct State {
     framing: Framing,
     /// Why the last request was not taken, or not whole.
     refused: Option<Refused>,
+    /// Bytes came behind a request for an upgrade that is not answered yet.
+    is_early: bool,
     /// An answer was given behind which nothing is read.
     is_over: bool,
 }
@@ -55,10 +57,16 @@ impl Verdict {
             if state.is_over {
                 return Err(Bad::Over);
             }
-            state.framing.release(bytes).map_err(|refused| {
-                state.refused = Some(refused);
-                if state.framing.is_in_body() { Bad::Body(refused) } else { Bad::Head }
-            })
+            match state.framing.release(bytes) {
+                Ok(count) => {
+                    state.is_early = state.framing.is_upgrading() && count < bytes.len();
+                    Ok(count)
+                }
+                Err(refused) => {
+                    state.refused = Some(refused);
+                    Err(if state.framing.is_in_body() { Bad::Body(refused) } else { Bad::Head })
+                }
+            }
         })
     }
 
@@ -73,7 +81,7 @@ impl Verdict {
     pub(super) fn answered<B>(&self, response: &Response<B>) -> Standing {
         let asks_back = response.extensions().get::<AsksBack>().is_some();
         self.with(|state| match (state.framing.is_upgrading(), response.status()) {
-            (true, _) if asks_back => {
+            (true, _) if asks_back && !state.is_early => {
                 state.framing.asked_back();
                 Standing::Good
             }
