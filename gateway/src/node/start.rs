@@ -159,6 +159,8 @@ impl Node {
         first_start::offer_bootstrap(&ground.store, &ground.state).await?;
         let addresses = internal.local_addr().map_err(|error| cannot_bind(config.internal, &error))?;
         let public = listener.local;
+        let urls = [public_url.clone()].into_iter().chain(gateways);
+        let router = Router::new(tunnel, Arc::new(browser), web, urls);
         let node = Self {
             public,
             internal: addresses,
@@ -172,7 +174,7 @@ impl Node {
             tunable,
             store: ground.store.clone(),
         };
-        node.open(listener, internal, Router::new(tunnel, Arc::new(browser), web), health)?;
+        node.open(listener, internal, router, health)?;
         files::write(&ground.state.addresses(), &node.addresses(), 0o644)?;
         Ok(node)
     }

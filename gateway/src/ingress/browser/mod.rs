@@ -177,10 +177,10 @@ impl BrowserIngress {
             Ok(action) => action,
             Err(refused) => return Answered::ByUs(bad_request(refused, nature)),
         };
+        let next = canonical.target().origin_form();
         let asker = match self.asker(request.headers(), &app, (&canonical, &action)).await {
             Ok(asker) => asker,
             Err(Unknown::SignedOut) if nature.navigates => {
-                let next = canonical.target().origin_form();
                 return Answered::ByUs(self.lead_to_sign_in(
                     request.headers(),
                     &app,

@@ -224,32 +224,39 @@ impl BrowserIngress {
 }
 
 /// What is told to whoever is not known, apart from the way to sign in.
-pub(super) fn not_known(unknown: Unknown, app: &App, nature: &Nature) -> Response<Body> {
-    let with = |page, status| {
-        let mut response = say(page, nature);
-        *response.status_mut() = status;
-        response
+pub(super) fn not_known(
+    unknown: Unknown,
+    (app, nature): (&App, &Nature),
+    headers: &HeaderMap,
+) -> Response<Body> {
+    let refused = |refused: bearer::Refused, status| {
+        say_with(AppPage::BadRequest { label: refused.label() }, nature, status)
     };
     match unknown {
-        Unknown::SignedOut => say(AppPage::SignedOutMeanwhile, nature),
+        Unknown::SignedOut => challenge(say(AppPage::SignedOutMeanwhile, nature), app, headers),
+        Unknown::Token(bearer::Refused::NotGood) => {
+            challenge(refused(bearer::Refused::NotGood, StatusCode::UNAUTHORIZED), app, headers)
+        }
+        Unknown::Token(bearer::Refused::OutOfReach) => {
+            refused(bearer::Refused::OutOfReach, StatusCode::FORBIDDEN)
+        }
+        Unknown::Token(ambiguous) => refused(ambiguous, StatusCode::BAD_REQUEST),
         Unknown::CookieAmbiguous => say(AppPage::BadRequest { label: "cookie_ambiguous" }, nature),
-        Unknown::AuthorizationAmbiguous => {
-            say(AppPage::BadRequest { label: "authorization_ambiguous" }, nature)
-        }
         Unknown::Unavailable => say(AppPage::Unavailable { request: &nature.id.to_string() }, nature),
-        Unknown::OutOfReach => {
-            with(AppPage::BadRequest { label: "token_out_of_reach" }, StatusCode::FORBIDDEN)
-        }
-        Unknown::Token => {
-            let mut response =
-                with(AppPage::BadRequest { label: "token_not_good" }, StatusCode::UNAUTHORIZED);
-            // Programs such as git ask for a password only when they are asked for one.
-            let takes_basic = app.resource.web.as_ref().is_some_and(|web| web.basic_tokens);
-            let scheme = if takes_basic { "Basic realm=\"postern\"" } else { "Bearer" };
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
-            response
-        }
     }
+}
+
+/// Asks programs for a token. git and docker show their password only when they are asked for one; a browser, which says
+/// what it is, would ask the person.
+fn challenge(mut response: Response<Body>, app: &App, headers: &HeaderMap) -> Response<Body> {
+    let takes_basic = app.resource.web.as_ref().is_some_and(|web| web.basic_tokens);
+    let asked = if takes_basic && !headers.contains_key("sec-fetch-mode") {
+        "Basic realm=\"postern\", charset=\"UTF-8\""
+    } else {
+        "Bearer"
+    };
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(asked));
+    response
 }
 
 fn pre_cookie(headers: &HeaderMap) -> Option<Opaque> {

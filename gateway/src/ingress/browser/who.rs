@@ -47,12 +47,6 @@ pub(super) enum Unknown {
     Token(bearer::Refused),
     /// The store would have to be asked, and is away.
     Unavailable,
-    /// It shows a token of ours that is not good.
-    Token,
-    /// Its token is good for something else.
-    OutOfReach,
-    /// It shows more than one credential, of which one is ours.
-    AuthorizationAmbiguous,
 }
 
 impl From<bearer::Refused> for Unknown {
@@ -111,30 +105,6 @@ impl BrowserIngress {
         })?;
         let Some((principal, credential)) = shown else { return Ok(None) };
         let principal = self.principal(principal).await?;
-        Ok(Some(Asker { principal, credential, by_header: true }))
-    }
-
-    /// The program behind a token of ours in `Authorization`; none where there is no such token.
-    pub(super) async fn program(
-        &self,
-        headers: &HeaderMap,
-        app: &App,
-        canonical: &CanonicalRequest,
-        now: Timestamp,
-    ) -> Result<Option<Asker>, Unknown> {
-        let known = (self.authenticator.tokens(), &*self.policies);
-        let shown = credential(known, headers, &app.resource, canonical, now).await;
-        let shown = shown.map_err(|refused| {
-            tracing::info!(host = %app.authority, reason = refused.label(), "authn.rejected: a program's token");
-            match refused {
-                bearer::Refused::Ambiguous => Unknown::AuthorizationAmbiguous,
-                bearer::Refused::NotGood => Unknown::Token,
-                bearer::Refused::OutOfReach => Unknown::OutOfReach,
-                bearer::Refused::Unavailable => Unknown::Unavailable,
-            }
-        })?;
-        let Some((id, credential)) = shown else { return Ok(None) };
-        let principal = self.principal(id).await?;
         Ok(Some(Asker { principal, credential, by_header: true }))
     }
 
