@@ -8,6 +8,7 @@ use super::{
     cors,
     hosts::App,
     identity::About,
+    interim::Interim,
     outward::{fit, prepare},
     request::{Nature, Upgrade},
     table::Place,
@@ -68,12 +69,16 @@ impl BrowserIngress {
         let body = Up::new(body, Arc::clone(place.entered()));
         let mut ending = ending(Arc::clone(&self.door), permit, place.session().cut().clone());
         let patience = Duration::from_secs(web.timeouts.response_s.into());
+        let mut request = Request::from_parts(parts, body);
+        let interim = Interim::count(&mut request);
         let (mut response, connection) = tokio::select! {
             biased;
             ended = ending.as_mut() => return Err(Trouble::Ended(ended)),
-            answered = self.ask(Request::from_parts(parts, body), &app.resource, &place) => answered?,
+            answered = self.ask(request, &app.resource, &place) => answered?,
+            () = interim.too_many() => return Err(Trouble::BadUpstream),
             () = sleep(patience) => return Err(Trouble::Timeout),
         };
+        interim.check()?;
         let back = Back { ending, place, idle: Duration::from_secs(web.timeouts.idle_s.into()) };
         let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         fit(&mut response, canonical.host(), &web, switches)?;

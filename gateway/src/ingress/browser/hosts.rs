@@ -7,7 +7,8 @@ use postern_policy::{
     model::{Resource, ResourceKind},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
     sync::Arc,
 };
 
@@ -41,6 +42,8 @@ pub struct App {
     pub authority: Arc<str>,
     /// The hosts that a person is handed over to together with this one, as authorities.
     pub also: Arc<[Box<str>]>,
+    /// Tells apart where it is and how it is spoken to: a session's connections are for one of these.
+    pub way: u64,
 }
 
 #[derive(Debug, Default)]
@@ -108,11 +111,13 @@ impl Hosts {
     fn place(&self, index: &mut Index, snapshot: &Snapshot, resource: &Arc<Resource>) {
         let names = self.names(resource);
         let also: Arc<[Box<str>]> = self.companions(snapshot, resource, &names).into();
+        let way = way(resource);
         for name in &names {
             let app = App {
                 resource: Arc::clone(resource),
                 authority: (&*self.authority(name)).into(),
                 also: Arc::clone(&also),
+                way,
             };
             index.apps.entry(name.clone()).or_default().push(app);
         }
@@ -146,6 +151,13 @@ impl Hosts {
             None => name.into(),
         }
     }
+}
+
+fn way(resource: &Resource) -> u64 {
+    let mut way = DefaultHasher::new();
+    let upstream = resource.web.as_ref().map(|web| &web.upstream);
+    (&resource.target, resource.site, format!("{upstream:?}")).hash(&mut way);
+    way.finish()
 }
 
 /// The application that a path belongs to. Where escapes would make it another's, it is nobody's: the part of a host that
@@ -193,7 +205,7 @@ mod tests {
             host_keys: Vec::new(),
             web: Some(Arc::new(web)),
         };
-        App { resource: Arc::new(resource), authority: "www.example".into(), also: Arc::default() }
+        App { resource: Arc::new(resource), authority: "www.example".into(), also: Arc::default(), way: 0 }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod cors;
 mod forward;
 mod hosts;
 mod identity;
+mod interim;
 mod outward;
 mod own;
 mod pool;
@@ -241,7 +242,7 @@ impl BrowserIngress {
         };
         let denied = |refused| Trouble::Denied(Box::new(refused), self.door.would_help(&asking));
         let permit = self.door.decide_request(&asking).map_err(denied)?;
-        let place = self.session(&permit, &asking).await?;
+        let place = self.session((&permit, app.way), &asking).await?;
         place.session().requested(&app.authority, canonical.method());
         let nature = nature.clone();
         let exchange =
@@ -250,9 +251,9 @@ impl BrowserIngress {
     }
 
     /// The session of a permitted request: recorded before its first byte (D1).
-    async fn session(&self, permit: &Permit, asking: &Asking) -> Result<Place, Trouble> {
+    async fn session(&self, (permit, way): (&Permit, u64), asking: &Asking) -> Result<Place, Trouble> {
         let admit = || self.door.admit_web(asking.clone());
-        let place = self.sessions.enter(&Key::of(permit), admit).await;
+        let place = self.sessions.enter(&Key::of(permit, way), admit).await;
         place.map_err(|refused| Trouble::Denied(Box::new(refused), None))
     }
 }

@@ -33,13 +33,15 @@ const REQUESTS_MAX: u32 = 1_024;
 /// In the place of a number of requests: the session takes no more.
 const CLOSED: u32 = u32::MAX;
 
-/// What makes two requests the same session (D1): who, by which proof, where, from where, and by which rules.
+/// What makes two requests the same session (D1): who, by which proof, where, from where, by which rules, and over which
+/// way there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     proof: Proof,
     resource: ResourceId,
     source: Option<IpAddr>,
     rules: u64,
+    way: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +52,7 @@ enum Proof {
 }
 
 impl Key {
-    pub(super) fn of(permit: &Permit) -> Self {
+    pub(super) fn of(permit: &Permit, way: u64) -> Self {
         let proof = match permit.credential() {
             Credential::SignIn(facts) => Proof::SignIn(facts.id),
             Credential::Token(facts) => Proof::Token(facts.id),
@@ -60,7 +62,7 @@ impl Key {
         let source = (permit.principal().id != PrincipalId::Anonymous).then(|| permit.source());
         let mut rules = DefaultHasher::new();
         permit.determining().for_each(|rule| rule.hash(&mut rules));
-        Self { proof, resource: permit.resource().id, source, rules: rules.finish() }
+        Self { proof, resource: permit.resource().id, source, rules: rules.finish(), way }
     }
 }
 

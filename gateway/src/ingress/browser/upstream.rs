@@ -142,6 +142,9 @@ async fn begin_tls(
     tls: &UpstreamTls,
     (protocol, verifiers): (UpstreamProtocol, &Verifiers),
 ) -> Result<tokio_rustls::client::TlsStream<Lane>, String> {
+    if tls.insecure {
+        tracing::warn!(resource = %resource.name, "upstream.unverified: the certificate is not checked (insecure): whoever stands between the connector and the application can read and change everything");
+    }
     let config = verifiers.get(tls, protocol).map_err(|error| error.to_string())?;
     let name = tls.server_name.as_deref().unwrap_or(resource.target.host());
     let name = ServerName::try_from(name.to_owned()).map_err(|_| format!("{name:?} is no server name"))?;
