@@ -1,7 +1,7 @@
 //! From the parsed command line to the module that does the work.
 
 use crate::{
-    account, admin,
+    account, admin, apps,
     cli::{Cli, Command},
     failure::Failure,
     home::Home,
@@ -27,6 +27,10 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Ssh(command) => reach::ssh::run(&home, &command),
         Command::Proxy(command) => reach::proxy::run(&home, &command.resource).await,
         Command::Forward(command) => reach::forward::run(&home, &command.mapping, cli.json).await,
+        Command::Curl(command) => apps::curl::run(&home, &command).await,
+        Command::Token(command) => {
+            account::with_api(&home, async |api| apps::token::run(api, &command, form).await).await
+        }
         Command::SshConfig(command) => {
             let resources = if command.remove { Vec::new() } else { account::my_resources(&home).await? };
             reach::ssh::config::run(&home, &command, &resources)

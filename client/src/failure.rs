@@ -4,7 +4,7 @@ use postern_api::{Problem, ProblemCode, tunnel::RefusedDetail};
 use postern_ids::{DecisionId, Ended, Refusal};
 use std::fmt;
 
-/// Exit codes (sysexits); the command uses no others, except that `postern ssh` ends with ssh's own.
+/// Exit codes (sysexits); the command uses no others, except that `postern ssh` and `postern curl` end with those of ssh and curl.
 pub mod code {
     /// The command line or a file is wrong.
     pub const USAGE: u8 = 64;
@@ -49,6 +49,16 @@ impl Failure {
     /// Nobody is signed in.
     pub fn signed_out(sentence: impl Into<String>) -> Self {
         Self::new(code::DENIED, sentence).then("postern login")
+    }
+
+    /// The failure of a program that said itself what went wrong.
+    pub fn silent(code: u8) -> Self {
+        Self::new(code, "")
+    }
+
+    /// Whether there is anything to say.
+    pub fn is_silent(&self) -> bool {
+        self.sentence.is_empty()
     }
 
     /// The same failure, with what to do next.

@@ -6,12 +6,14 @@
 
 pub mod account;
 pub mod admin;
+pub mod apps;
 pub mod bearer;
 pub mod cli;
 mod dispatch;
 pub mod failure;
 pub mod gateway;
 pub mod home;
+mod new_secret;
 pub mod reach;
 pub mod show;
 pub mod sign_in;

@@ -4,6 +4,7 @@ use crate::{
     cli::{TokensCommand, TokensCreate},
     failure::Failure,
     gateway::{Api, segment},
+    new_secret::{self, Shown},
     show::{self, Form},
 };
 use postern_api::{
@@ -11,12 +12,6 @@ use postern_api::{
     TokenView,
 };
 use postern_ids::TokenId;
-use std::{
-    fs::OpenOptions,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
 
 /// Does what the subcommand says.
 pub async fn run(api: &Api<'_>, command: &TokensCommand, form: Form) -> Result<(), Failure> {
@@ -35,15 +30,14 @@ pub async fn run(api: &Api<'_>, command: &TokensCommand, form: Form) -> Result<(
 }
 
 async fn create(api: &Api<'_>, command: &TokensCreate, form: Form) -> Result<(), Failure> {
-    // The file first: a token that cannot be kept should not exist.
-    let file = command.out.as_deref().map(new_file).transpose()?;
-    let made = make(api, command).await;
-    if let (Err(_), Some(path)) = (&made, &command.out) {
-        // Ours and empty: the next try needs the name.
-        let _ = std::fs::remove_file(path);
+    let revoke = |id| format!("postern tokens revoke {id}");
+    let made = new_secret::hand_over(make(api, command), revoke, command.out.as_deref(), form).await?;
+    let Shown { id, expires_at, place } = made;
+    eprintln!("token {id}, {place}, is good until {expires_at}");
+    if command.site.is_some() {
+        eprintln!("use it with: postern-connector run --token-file FILE --allow HOST:PORT");
     }
-    let (id, secret, expires_at) = made?;
-    hand_over(id, &secret, expires_at, file, command, form)
+    Ok(())
 }
 
 async fn make(api: &Api<'_>, command: &TokensCreate) -> Result<(TokenId, String, Time), Failure> {
@@ -69,52 +63,6 @@ async fn make(api: &Api<'_>, command: &TokensCreate) -> Result<(TokenId, String,
     }
 }
 
-fn hand_over(
-    id: TokenId,
-    secret: &str,
-    expires_at: Time,
-    file: Option<std::fs::File>,
-    command: &TokensCreate,
-    form: Form,
-) -> Result<(), Failure> {
-    let place = match (file, &command.out) {
-        (Some(mut file), Some(path)) => {
-            let written = writeln!(file, "{secret}").and_then(|()| file.sync_all());
-            written.map_err(|e| {
-                Failure::unavailable(format!("{}: {e}", path.display()))
-                    .then(format!("postern tokens revoke {id}"))
-            })?;
-            if form == Form::Json {
-                show::json(&serde_json::json!({ "id": id, "file": path, "expires_at": expires_at }))?;
-            }
-            format!("in {}", path.display())
-        }
-        _ => {
-            if form == Form::Json {
-                show::json(&serde_json::json!({ "id": id, "token": secret, "expires_at": expires_at }))?;
-            } else {
-                println!("{secret}");
-            }
-            "shown this once".to_owned()
-        }
-    };
-    eprintln!("token {id}, {place}, is good until {expires_at}");
-    if command.site.is_some() {
-        eprintln!("use it with: postern-connector run --token-file FILE --allow HOST:PORT");
-    }
-    Ok(())
-}
-
-/// A file that did not exist, for its owner only.
-fn new_file(path: &Path) -> Result<std::fs::File, Failure> {
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    opened.map_err(|e| {
-        let exists = e.kind() == io::ErrorKind::AlreadyExists;
-        let why = if exists { "it exists already and is not overwritten".to_owned() } else { e.to_string() };
-        Failure::usage(format!("{}: {why}", path.display()))
-    })
-}
-
 fn row(token: &TokenView) -> Vec<String> {
     let kind = match token.kind {
         TokenKind::ServiceAccount => "service account",
@@ -128,23 +76,4 @@ fn row(token: &TokenView) -> Vec<String> {
         token.expires_at.to_string(),
         token.note.clone(),
     ]
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn o13_a_secret_goes_to_a_new_0600_file_only() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("token");
-        let file = new_file(&path).unwrap();
-        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(new_file(&path).unwrap_err().code, 64);
-        let link = dir.path().join("link");
-        std::os::unix::fs::symlink(dir.path().join("nowhere"), &link).unwrap();
-        assert!(new_file(&link).is_err(), "a planted link is not followed");
-    }
 }

@@ -188,7 +188,7 @@ pub struct TokensCreate {
     pub out: Option<PathBuf>,
 }
 
-fn parse_span(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
     let bad = || format!("{text:?} is no time span like 45s, 30m, 12h or 90d");
     let unit = text.chars().next_back().ok_or_else(bad)?;
     let factor = match unit {

@@ -2,12 +2,14 @@
 
 mod access;
 mod admin;
+mod apps;
 
 pub use access::{Forward, KnownHosts, Login, Mapping, Proxy, Ssh, SshConfig, SshDestination};
 pub use admin::{
     Apply, ConnectorsCommand, Explain, Get, HostKeysCommand, Output, SessionsCommand, TokensCommand,
     TokensCreate, UsersCommand,
 };
+pub use apps::{Curl, TokenCommand, TokenCreate};
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -56,6 +58,11 @@ pub enum Command {
     Proxy(Proxy),
     /// Offer a resource on a local port
     Forward(Forward),
+    /// Call a web application with the system's curl, as yourself
+    Curl(Curl),
+    /// Create, list and revoke your own tokens for programs (git, docker, npm, a phone) at web applications
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Write resources into ~/.ssh/config, so that plain `ssh NAME.postern` works
     SshConfig(SshConfig),
     /// Print the known host keys of a resource (for ssh's KnownHostsCommand)

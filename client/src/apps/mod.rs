@@ -1,0 +1,8 @@
+//! Web applications from the command line: tokens for programs, and single requests.
+
+mod ca;
+pub mod curl;
+pub mod token;
+mod url;
+
+pub use url::AppUrl;
