@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod app_tokens;
 mod apply;
 mod gate;
 mod hand_over;
