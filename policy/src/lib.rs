@@ -28,6 +28,7 @@ mod rules;
 mod ruling;
 mod snapshot;
 mod source;
+mod split;
 
 pub use decide::{decide, explain_hypothetical, reachable};
 pub use deny::Deny;

@@ -6,11 +6,12 @@ use crate::{
     model::{Connector, ConnectorState, Resource, Site},
     rules::schema::{kind_uid, resource_uid, site_uid},
     source::Places,
+    split::split,
 };
 use cedar_policy::{Entity, EntityUid, RestrictedExpression};
 use postern_ids::{ConnectorId, Name, ResourceId, SiteId};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -33,6 +34,8 @@ pub(crate) struct PlaceIndex {
     resources: HashMap<ResourceId, Arc<Placed>>,
     names: BTreeMap<Name, ResourceId>,
     by_site: HashMap<SiteId, Vec<ConnectorId>>,
+    /// Applications whose hosts are divided by paths.
+    pub(crate) split: HashSet<ResourceId>,
 }
 
 impl PlaceIndex {
@@ -49,6 +52,7 @@ impl PlaceIndex {
             resources: HashMap::with_capacity(source.resources.len()),
             names: BTreeMap::new(),
             by_site: HashMap::new(),
+            split: split(&source.resources),
             source: source.clone(),
         };
         for connector in

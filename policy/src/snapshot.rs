@@ -129,11 +129,15 @@ impl Snapshot {
     }
 
     /// How the paths of requests for a resource are read: never [`PathReading::Auto`]. It is strict where a public path, or
-    /// a rule that can apply there, asks for the path; elsewhere an application may have paths as odd as it likes.
+    /// a rule that can apply there, asks for the path, or the path says which application is asked; elsewhere an
+    /// application may have paths as odd as it likes.
     pub fn path_reading(&self, resource: &Resource) -> PathReading {
         let web = resource.web.as_deref();
         let asked = || match self.places.placed(resource.id) {
-            Some(placed) => self.compiled.index.asks_path([&placed.uid, &placed.site]),
+            Some(placed) => {
+                self.places.split.contains(&resource.id)
+                    || self.compiled.index.asks_path([&placed.uid, &placed.site])
+            }
             None => true,
         };
         match web.map_or(PathReading::Auto, |web| web.paths) {

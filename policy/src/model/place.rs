@@ -220,6 +220,17 @@ mod tests {
     }
 
     #[test]
+    fn a_resource_that_was_stored_before_it_could_be_published_still_reads_and_looks_the_same() {
+        let (id, site) = (ResourceId::from_bytes([1; 16]), SiteId::from_bytes([2; 16]));
+        let text = format!(
+            r#"{{"id":"{id}","name":"wiki","site":"{site}","kind":"http","target":"h:80","labels":{{}},"host_keys":[]}}"#
+        );
+        let resource: Resource = serde_json::from_str(&text).unwrap();
+        assert_eq!(resource.web, None);
+        assert_eq!(serde_json::to_string(&resource).unwrap(), text);
+    }
+
+    #[test]
     fn text_that_is_not_exactly_host_and_port_is_refused() {
         for bad in [
             "",

@@ -1,6 +1,7 @@
 //! The paths of HTTP requests: public ones, those that rules ask for, and those that nobody reads.
 
 use crate::world::*;
+use postern_ids::ResourceId;
 use postern_policy::{
     Asked, DenyReason, Request, Snapshot, Staleness, check_policy, decide,
     model::{ActionKind, Grant, PathReading, Principal, PublicPath, Resource, Selector, Subject, Web},
@@ -148,6 +149,30 @@ fn h13_paths_are_read_where_a_rule_or_a_public_path_asks_for_them() {
 }
 
 #[test]
+fn h13_paths_are_read_where_they_say_which_application_is_asked() {
+    let with = |wiki: Web, neighbour: Web| {
+        let mut world = published(wiki);
+        let id = ResourceId::from_bytes([77; 16]);
+        let wiki = world.places.resources.iter().find(|resource| resource.id == WIKI).unwrap();
+        let name = "neighbour".parse().unwrap();
+        let neighbour = Resource { id, name, web: Some(Arc::new(neighbour)), ..Resource::clone(wiki) };
+        world.places.resources.push(Arc::new(neighbour));
+        reading(&world.build())
+    };
+    let at = |host: &str, path: &str| Web {
+        hosts: if host.is_empty() { vec![] } else { vec![host.into()] },
+        path: path.into(),
+        ..Web::default()
+    };
+    assert_eq!(with(at("www.example", ""), at("www.example", "/api")), PathReading::Strict);
+    assert_eq!(with(at("www.example", "/api"), Web::default()), PathReading::Strict);
+    assert_eq!(with(at("", "/api"), Web::default()), PathReading::Strict);
+    assert_eq!(with(at("", ""), at("wiki.apps.example", "/api")), PathReading::Strict);
+    assert_eq!(with(at("www.example", ""), at("other.example", "/api")), PathReading::Verbatim);
+    assert_eq!(with(at("", ""), at("wikis.apps.example", "/api")), PathReading::Verbatim);
+}
+
+#[test]
 fn h13_a_path_that_is_not_read_satisfies_no_permit_and_every_forbid_that_asks_for_it() {
     let unread = asks_for(&ann(), "GET", "");
     for pattern in ["*", "", "/*"] {
@@ -183,6 +208,27 @@ fn h13_no_rule_asks_whether_there_is_a_path() {
     }
     let text = "forbid (principal, action, resource) when { action == Action::\"http\" && context.path like \"/admin/*\" };";
     check_policy(text, &none, &none).unwrap();
+}
+
+/// The example of `docs/policy.md`.
+#[test]
+fn h13_a_rule_decides_by_method_and_path() {
+    let world = world().policy(&format!(
+        "permit (principal in Group::\"{STAFF}\", action == Action::\"http\", resource == Resource::\"{WIKI}\")
+         when {{ [\"GET\", \"HEAD\"].contains(context.method) }}
+         unless {{ context.path == \"/admin\" || context.path like \"/admin/*\" }};"
+    ));
+    assert_eq!(reading(&world.build()), PathReading::Strict);
+    for (method, path, allowed) in [
+        ("GET", "/page", true),
+        ("HEAD", "/administrators", true),
+        ("POST", "/page", false),
+        ("GET", "/admin", false),
+        ("GET", "/admin/x", false),
+        ("GET", "", false),
+    ] {
+        assert_eq!(world.decide(&asks_for(&ann(), method, path)).is_ok(), allowed, "{method} {path}");
+    }
 }
 
 #[test]

@@ -102,6 +102,7 @@ async fn h07_every_mistake_in_how_an_application_is_published_is_refused_with_it
         (json!({"path": "/%61pi"}), "web.path"),
         (json!({"path": "/api?x"}), "web.path"),
         (json!({"strip_path": true}), "web.strip_path"),
+        (json!({"path": "/api", "paths": "verbatim"}), "web.paths"),
         (json!({"sign_in_with": ["nobody"]}), "there is no resource nobody"),
         (json!({"sign_in_with": ["app"]}), "web.sign_in_with"),
         (json!({"origins": ["http://a.example"]}), "no https origin"),
@@ -195,6 +196,11 @@ async fn h07_a_host_and_path_belong_to_one_application() {
     for (name, web, said) in [
         ("other", at("www.example.org", ""), "would both be www.example.org:"),
         ("other", at("www.example.org", "/api"), "would both be www.example.org/api:"),
+        (
+            "root",
+            json!({"hosts": ["www.example.org"], "paths": "verbatim"}),
+            "the paths of root cannot be verbatim",
+        ),
         // The name that another one has without saying so.
         ("other", at("wiki.apps.example", ""), "wiki.apps.example"),
         ("other", json!({"former_hosts": ["www.example.org"]}), "would both answer for www.example.org"),

@@ -8,7 +8,7 @@ use super::{
 use crate::WebConfig;
 use postern_api::{Change, ObjectKind};
 use postern_ids::{Name, ResourceId};
-use postern_policy::model::{Resource, ResourceKind, Web};
+use postern_policy::model::{PathReading, Resource, ResourceKind, Web};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Hosts that a person is handed over to in one chain: browsers follow twenty redirects, and each host takes two.
@@ -73,6 +73,20 @@ impl<'a> Scene<'a> {
                 if let Some(other) = owners.insert((host, path), resource) {
                     refuse(resource, other, format!("would both be {place}: give one another host or path"));
                 }
+            }
+        }
+        for (((host, _), resource), ((next, _), other)) in owners.iter().zip(owners.iter().skip(1)) {
+            let verbatim = [resource, other]
+                .into_iter()
+                .find(|one| one.web.as_ref().is_some_and(|web| web.paths == PathReading::Verbatim));
+            if host == next
+                && let Some(verbatim) = verbatim
+            {
+                refuse(
+                    resource,
+                    other,
+                    format!("share {host}, so the paths of {} cannot be verbatim", verbatim.name),
+                );
             }
         }
         for resource in self.applications() {

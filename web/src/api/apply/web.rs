@@ -39,6 +39,12 @@ pub(super) fn web(world: &World, name: &Name, document: &WebDocument) -> Result<
     if document.answer_preflight && document.origins.is_empty() {
         return Err("web.answer_preflight: there is nobody to answer: list web.origins".to_owned());
     }
+    if paths == PathReading::Verbatim && !document.path.is_empty() {
+        return Err(
+            "web.paths: with web.path the path says which application is asked, so it has to be read"
+                .to_owned(),
+        );
+    }
     if document.strip_path && document.path.is_empty() {
         return Err("web.strip_path: there is nothing to take off: set web.path".to_owned());
     }
