@@ -5,6 +5,8 @@ use crate::Refused;
 
 /// Fields of one head; the HTTP library has the same limit.
 const FIELDS_MAX: usize = 100;
+/// A request line with the longest target, a method and a version.
+const LINE_MAX: usize = TARGET_MAX + 64;
 const END: &[u8] = b"\r\n\r\n";
 
 /// How the body of a request is delimited.
@@ -51,12 +53,11 @@ impl Head {
 
 /// No end yet: what is there may be refused already, so that nobody waits for the rest of what can only be bad.
 fn incomplete(bytes: &[u8], from: usize) -> Result<Option<Head>, Refused> {
+    if bytes.get(..LINE_MAX).is_some_and(|line| !line.contains(&b'\n')) {
+        return Err(Refused::TargetTooLong);
+    }
     if bytes.len() >= HEAD_MAX {
         return Err(Refused::HeadTooLarge);
-    }
-    let has_line = from > 0 || bytes.contains(&b'\n');
-    if !has_line && bytes.len() > TARGET_MAX + 64 {
-        return Err(Refused::TargetTooLong);
     }
     // A bare line end is wrong wherever it stands; a CR at the very end may become CRLF.
     let known = bytes.strip_suffix(b"\r").unwrap_or(bytes);

@@ -9,13 +9,16 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, copy, sink},
     time::timeout,
 };
 
 const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 /// The answer fits into any socket's buffer; a peer that reads nothing keeps nothing alive.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// How long, and how much of it, the rest of a request is taken in that was answered before it was over.
+const LINGER_MAX: Duration = Duration::from_secs(2);
+const LINGER_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The connection while hyper has it. It costs a branch for each call; a tunnel takes it out for good.
 #[derive(Debug)]
@@ -61,7 +64,7 @@ impl<T> Drop for Lent<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> Home<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> Home<T> {
     /// Tells the peer that its request did not come in time, unless it owes none or an answer is half on its way.
     pub(super) async fn tell_too_late(self) {
         self.close(TOO_LATE, |returned| returned.owes && returned.settled).await;
@@ -72,9 +75,24 @@ impl<T: AsyncWrite + Unpin> Home<T> {
         self.close(words, |returned| returned.settled).await;
     }
 
+    /// Takes in a little of what still comes: the kernel throws an answer away that the peer has not read yet, if the
+    /// connection is closed while there is something to read (RFC 9112 section 9.6).
+    pub(super) async fn linger(self) {
+        let Some(returned) = self.take() else { return };
+        let mut io = returned.io;
+        let rest = async {
+            io.shutdown().await?;
+            copy(&mut io.take(LINGER_BYTES_MAX), &mut sink()).await
+        };
+        let _ = timeout(LINGER_MAX, rest).await;
+    }
+
+    fn take(&self) -> Option<Returned<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     async fn close(self, words: &[u8], may: impl FnOnce(&Returned<T>) -> bool) {
-        let returned = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut returned) = returned else { return };
+        let Some(mut returned) = self.take() else { return };
         let may_tell = may(&returned);
         let told = async {
             if may_tell {

@@ -32,6 +32,8 @@ impl<H: Handler> Front<H> {
         let ended = self.serve_http1(strict, &verdict, &who).await;
         if ended.as_ref().is_err_and(hyper::Error::is_timeout) {
             home.tell_too_late().await;
+        } else if verdict.is_cut_short() {
+            home.linger().await;
         }
         report(ended);
     }

@@ -28,7 +28,8 @@ pub struct Strict<S> {
     held: Vec<u8>,
     /// So many bytes at the front of `held` may be handed on.
     released: usize,
-    /// Behind what is released nothing comes any more.
+    /// Behind what is released nothing comes any more. That is not told as the end of the connection, for which the
+    /// library would drop the last answer: that answer closes the connection.
     is_over: bool,
     stall: Stall,
 }
@@ -46,7 +47,7 @@ impl<S> Strict<S> {
         (self.inner, self.held)
     }
 
-    /// Hands on of what is held. Whether there was anything, or nothing will ever be.
+    /// Hands on of what is held. Whether there was anything.
     fn give(&mut self, out: &mut ReadBuf<'_>) -> io::Result<bool> {
         if self.released == 0 && !self.is_over && !self.held.is_empty() {
             match self.verdict.judge(&self.held) {
@@ -58,7 +59,7 @@ impl<S> Strict<S> {
         out.put_slice(self.held.get(..count).unwrap_or_default());
         self.held.drain(..count);
         self.released -= count;
-        Ok(count > 0 || self.is_over)
+        Ok(count > 0)
     }
 
     /// Judges what was just read behind the first `before` bytes of `out`. Whether any of it is handed on.
@@ -109,8 +110,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
             if this.give(out)? {
                 return Poll::Ready(Ok(()));
             }
-            if this.held.len() >= HELD_MAX {
-                // Only the answer to the upgrade goes on from here, and the library writes that without being woken.
+            if this.is_over || this.held.len() >= HELD_MAX {
+                // Only an answer goes on from here, and the library writes that without being woken.
                 return Poll::Pending;
             }
             let before = out.filled().len();

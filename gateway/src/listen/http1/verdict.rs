@@ -103,6 +103,11 @@ impl Verdict {
         })
     }
 
+    /// Whether the peer may still be sending what nobody reads.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.with(|state| state.is_over || state.refused.is_some() || state.framing.is_in_body())
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
