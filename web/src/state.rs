@@ -62,6 +62,11 @@ const WRONG_CODES: ThrottleLimits = ThrottleLimits {
     keys_max: 20_000,
 };
 
+/// How long an answer waits for the change to be in force here: the feed delivers within a fifth of a second.
+const IN_FORCE_WAIT: Duration = Duration::from_secs(1);
+/// How often it looks.
+const IN_FORCE_LOOK: Duration = Duration::from_millis(10);
+
 /// Requests per minute and network before anybody has proved anything.
 pub(crate) struct Limits {
     /// T11: an enrolment secret is not found by trying.
@@ -139,6 +144,17 @@ impl WebState {
         if crate::sso::turn(self).await.is_err() {
             tracing::debug!("sign-ins could not all be looked after");
         }
+    }
+
+    /// Waits until this gateway decides by this revision, so that who made a change sees it at once. A change that moves
+    /// nothing in the snapshot, or a snapshot that cannot be built, ends the wait at its limit.
+    pub(crate) async fn until_in_force(&self, revision: u64) {
+        let reached = async {
+            while self.config().snapshots.current().0.revision() < revision {
+                tokio::time::sleep(IN_FORCE_LOOK).await;
+            }
+        };
+        let _ = tokio::time::timeout(IN_FORCE_WAIT, reached).await;
     }
 
     pub(crate) fn denials(&self) -> &Denials {

@@ -97,9 +97,13 @@ impl Code {
         serde_json::from_slice(&store.open_for(PURPOSE, host, code)?).ok()
     }
 
-    pub(super) fn check(&self, binding: &[u8; 32], now: Timestamp) -> Result<(), HandOverInvalid> {
+    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
         let at = Timestamp::from_micros(self.at);
-        if now.since(at) > LASTS || at > now.plus(SKEW) {
+        now.since(at) <= LASTS && at <= now.plus(SKEW)
+    }
+
+    pub(super) fn check(&self, binding: &[u8; 32], now: Timestamp) -> Result<(), HandOverInvalid> {
+        if !self.is_fresh(now) {
             return Err(HandOverInvalid::Late);
         }
         let wanted = URL_SAFE_NO_PAD.encode(binding);

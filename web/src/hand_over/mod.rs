@@ -88,6 +88,12 @@ impl HandOver {
         Ok(code.arrived())
     }
 
+    /// Where a code that was made for `host` a moment ago would lead, whoever asked for it.
+    pub fn wanted(&self, host: &str, code: &str, now: Timestamp) -> Option<String> {
+        let code = Code::open(&self.store, host, code)?;
+        code.is_fresh(now).then(|| code.arrived().next)
+    }
+
     /// The text of an application's cookie.
     pub fn seal_cookie(&self, host: &str, cookie: &AppCookie) -> String {
         self.store.seal_for(COOKIE, host, &cookie.to_bytes())

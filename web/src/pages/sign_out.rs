@@ -38,7 +38,9 @@ pub(crate) async fn submit(
     let signed_in = SignedIn::of(&state, &headers, now).await?;
     if let Some(signed_in) = &signed_in {
         let actor = Actor::User { id: signed_in.user.id, sign_in: Some(signed_in.sign_in.id) };
-        state.store().end_sign_in(signed_in.sign_in.id, SIGNED_OUT_REASON, &actor, now).await?;
+        let ended = state.store().end_sign_in(signed_in.sign_in.id, SIGNED_OUT_REASON, &actor, now).await?;
+        // Whoever is told that they are signed out is.
+        state.until_in_force(ended).await;
     }
     Ok(farewell(&state, signed_in.map(|signed_in| signed_in.sign_in)).await)
 }

@@ -19,7 +19,9 @@ use postern_store::Actor;
 use postern_token::opaque::{Opaque, OpaqueKind};
 use postern_web::{
     apps::AppPage,
-    hand_over::{APP_COOKIE, AppCookie, Asked, PRE_COOKIE, StepUp, clear_cookie, set_cookie},
+    hand_over::{
+        APP_COOKIE, AppCookie, Asked, HandOverInvalid, PRE_COOKIE, StepUp, clear_cookie, set_cookie,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -36,6 +38,8 @@ const RETURN: &str = "/.postern/return";
 const COOKIE_LASTS: Duration = Duration::from_secs(24 * 3600);
 /// A person may take an hour to sign in.
 const PRE_COOKIE_LASTS: Duration = Duration::from_secs(3600);
+/// A change is in force here within a look at the store.
+const IN_FORCE_MAX: Duration = Duration::from_secs(2);
 /// Purpose of the sealed way back from a companion.
 const WAY_BACK: &str = "hand_over_return";
 /// A chain of redirects takes seconds.
@@ -134,7 +138,13 @@ impl BrowserIngress {
             Ok(arrived) => arrived,
             Err(error) => {
                 tracing::info!(host = %app.authority, reason = %error, "handoff_invalid");
-                return invalid();
+                // Of two tabs that begin at once, the later one's pre-cookie replaces the earlier one's: that one goes round
+                // once more. A code from elsewhere leads only to a sign-in of this browser's own.
+                let begun = self.hand_over.wanted(&app.authority, &code, now);
+                return match begun.filter(|_| error == HandOverInvalid::OtherBrowser && nature.navigates) {
+                    Some(next) => self.lead_to_sign_in(request.headers(), app, next, None, now),
+                    None => invalid(),
+                };
             }
         };
         let cookie = AppCookie { sign_in: arrived.sign_in, user: arrived.user, issued_at: now };
@@ -205,9 +215,15 @@ impl BrowserIngress {
                 (asker.sign_in(), asker.principal.id)
         {
             let actor = Actor::User { id, sign_in: Some(sign_in) };
-            if let Err(error) = self.store.end_sign_in(sign_in, "signed_out", &actor, now).await {
-                tracing::warn!(error = %error, "a person could not be signed out");
-                return say(AppPage::Unavailable { request: &nature.id.to_string() }, nature);
+            match self.store.end_sign_in(sign_in, "signed_out", &actor, now).await {
+                // Whoever is told that they are signed out is.
+                Ok(revision) => {
+                    let _ = self.policies.newer_than(revision.saturating_sub(1), IN_FORCE_MAX).await;
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "a person could not be signed out");
+                    return say(AppPage::Unavailable { request: &nature.id.to_string() }, nature);
+                }
             }
         }
         self.signed_out()

@@ -21,19 +21,12 @@ use postern_api::{ApplyRequest, Plan, ProblemCode};
 use postern_policy::admin::AdminAction;
 use secrets::Secrets;
 use serde::Deserialize;
-use std::time::Duration;
 
 /// Documents in one request.
 const DOCUMENTS_MAX: usize = 5_000;
 
 /// How often an apply starts again because somebody else's change came between.
 const ATTEMPTS: usize = 3;
-
-/// How long an answer waits for the change to be in force here: the feed delivers within a fifth of a second.
-const IN_FORCE_WAIT: Duration = Duration::from_secs(1);
-
-/// How often it looks.
-const IN_FORCE_LOOK: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +55,7 @@ pub(super) async fn apply(
             return Ok(Json(planned.shown(false)));
         }
         if let Some(plan) = write::write(&state, &permit, &caller, planned).await? {
-            until_in_force(&state, plan.revision).await;
+            state.until_in_force(plan.revision).await;
             return Ok(Json(plan));
         }
         if request.expected_revision.is_some() {
@@ -70,17 +63,6 @@ pub(super) async fn apply(
         }
     }
     Err(changed_meanwhile())
-}
-
-/// Waits until the gateway that answers decides by this revision, so that who applied a change sees it at once. A change
-/// that moves nothing in the snapshot, or a snapshot that cannot be built, ends the wait at its limit.
-async fn until_in_force(state: &WebState, revision: u64) {
-    let reached = async {
-        while state.config().snapshots.current().0.revision() < revision {
-            tokio::time::sleep(IN_FORCE_LOOK).await;
-        }
-    };
-    let _ = tokio::time::timeout(IN_FORCE_WAIT, reached).await;
 }
 
 fn changed_meanwhile() -> Failure {
