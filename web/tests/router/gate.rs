@@ -139,13 +139,13 @@ impl Gate {
         Timestamp::from_micros(self.now.load(Ordering::Relaxed))
     }
 
-    /// Sets the clock right.
-    pub(crate) fn is_now(&self) {
-        self.now.store(Timestamp::from_system(std::time::SystemTime::now()).as_micros(), Ordering::Relaxed);
+    /// Sets the clock.
+    pub(crate) fn set(&self, at: Timestamp) {
+        self.now.store(at.as_micros(), Ordering::Relaxed);
     }
 
     pub(crate) fn later(&self, by: Duration) {
-        self.now.store(self.now().plus(by).as_micros(), Ordering::Relaxed);
+        self.set(self.now().plus(by));
     }
 
     /// Brings the gateway's snapshot up to date, as its feed does.

@@ -268,11 +268,14 @@ async fn c08_of_100_000_changed_cookies_none_opens() {
         let changed = String::from_utf8(bytes).unwrap();
         assert_eq!(gateway.open_cookie(HOST, &changed), None, "{changed}");
     }
-    // Halves of two people's cookies, an older format, another key.
+    // Halves of two people's cookies, and cookies that were cut. Both begin with the format and the key's name.
     for cut in 1..alice.len() {
-        assert_eq!(gateway.open_cookie(HOST, &format!("{}{}", &alice[..cut], &bob[cut..])), None, "{cut}");
+        let halves = format!("{}{}", &alice[..cut], &bob[cut..]);
+        let is_whole = halves == alice || halves == bob;
+        assert_eq!(gateway.open_cookie(HOST, &halves).is_some(), is_whole, "{cut}");
         assert_eq!(gateway.open_cookie(HOST, &alice[..cut]), None);
     }
+    // Another key.
     let other = Gate::open().await;
     assert_eq!(hand_over(&other).open_cookie(HOST, &alice), None);
 }
@@ -367,10 +370,6 @@ async fn c09_a_browser_that_nobody_uses_is_signed_out_after_eight_hours_and_any_
     gate.state.look_after_sign_ins().await;
     for hour in 1..=24 {
         gate.later(HOUR);
-        if hour == 5 {
-            // The clock is set back for a while: nothing lives longer for it.
-            gate.state.look_after_sign_ins().await;
-        }
         let is_in = used.navigate("/device").await.status == StatusCode::OK;
         assert_eq!(is_in, hour < 24, "hour {hour}");
         gate.state.look_after_sign_ins().await;

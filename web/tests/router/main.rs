@@ -9,6 +9,7 @@
 mod api;
 mod app_tokens;
 mod apply;
+mod apps;
 mod gate;
 mod hand_over;
 mod keys;
