@@ -205,3 +205,18 @@ async fn o11_a_logout_token_is_good_once_and_nothing_else_is_one() {
     let end = end.unwrap().unwrap();
     assert!(end.as_str().starts_with(&idp.issuer) && end.query().unwrap().contains("client_id=postern"));
 }
+
+#[tokio::test]
+async fn o10_who_signs_out_here_is_signed_out_at_the_provider_and_led_back() {
+    let idp = Idp::start();
+    let party = idp.party("postern");
+    let mut browser = idp.browser();
+    let alice = signed_in(&party, &mut browser, "alice").await;
+    let (url, _) = begin(&party, StepUp::default()).await;
+    assert!(!browser.asks(&url).await, "the provider knows the person");
+    let back = "https://gw.example/signed-out".parse().unwrap();
+    let way = party.end_session_url(alice.id_token.as_ref(), &back, Instant::now()).await.unwrap().unwrap();
+    assert_eq!(browser.sign_out(&way).await, back);
+    let (url, _) = begin(&party, StepUp::default()).await;
+    assert!(browser.asks(&url).await, "the provider still knows the person");
+}
