@@ -98,6 +98,10 @@ function make() {
     ttl: { AccessToken: 3600, IdToken: 3600, Session: 86400, Grant: 86400, RefreshToken: 86400, Interaction: 600 },
     // Consent is given beforehand: these tests are about signing in.
     loadExistingGrant: async (ctx) => {
+      // One for each session, or what a second tab signs in with would spoil the code of the first.
+      const kept = ctx.oidc.session.grantIdFor(ctx.oidc.client.clientId);
+      const found = kept && await ctx.oidc.provider.Grant.find(kept);
+      if (found) return found;
       const grant = new ctx.oidc.provider.Grant({
         clientId: ctx.oidc.client.clientId,
         accountId: ctx.oidc.session.accountId,

@@ -62,13 +62,23 @@ impl Browser {
         self.send(url, &[], None)
     }
 
+    /// Fetches as a person does who opens an address: redirects are answers, not followed.
+    pub fn navigate(&self, url: &str) -> Result<Answer> {
+        self.send(url, &["Accept: text/html", "Sec-Fetch-Mode: navigate"], None)
+    }
+
     /// Submits a form, as the page at the same origin would.
     pub fn post_form(&self, url: &str, fields: &[(&str, &str)]) -> Result<Answer> {
         let body = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
         let body = body.collect::<Vec<_>>().join("&");
         let origin = format!("Origin: {}", origin(url));
-        let headers =
-            ["Content-Type: application/x-www-form-urlencoded", &origin, "Sec-Fetch-Site: same-origin"];
+        let headers = [
+            "Content-Type: application/x-www-form-urlencoded",
+            "Accept: text/html",
+            "Sec-Fetch-Site: same-origin",
+            "Sec-Fetch-Mode: navigate",
+            &origin,
+        ];
         self.send(url, &headers, Some(("POST", &body)))
     }
 

@@ -69,6 +69,7 @@ impl Idp {
                 "client_id": CLIENT.0,
                 "client_secret": CLIENT.1,
                 "redirect_uris": [format!("{gateway}/oidc/{name}/callback")],
+                "post_logout_redirect_uris": [format!("{gateway}/signed-out")],
                 "id_token_signed_response_alg": "ES256",
                 "grant_types": ["authorization_code", "refresh_token"],
                 "backchannel_logout_uri": format!("{gateway}/oidc/{name}/backchannel-logout"),
@@ -93,6 +94,11 @@ impl Idp {
     /// Its issuer.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Where it takes orders.
+    pub fn control(&self) -> &str {
+        &self.control
     }
 
     /// Its certificate, which signs itself.

@@ -4,6 +4,7 @@
 //! sees is what a person sees — programs, files, bytes, HTTP. `cargo xtask` builds its demo on the same library.
 #![forbid(unsafe_code)]
 
+pub mod apps;
 pub mod chance;
 pub mod chaos;
 pub mod client;

@@ -31,6 +31,9 @@ const FOR_THE_TESTS: &[Need] = &[
     Need { tool: "openssl", package: "openssl" },
     Need { tool: "node", package: "nodejs" },
     Need { tool: "npm", package: "npm" },
+    Need { tool: "nginx", package: "nginx-light" },
+    Need { tool: "chromium", package: "chromium" },
+    Need { tool: "certutil", package: "libnss3-tools" },
 ];
 
 /// For tests that say so and are left out where these are missing.
@@ -42,7 +45,7 @@ const FOR_SOME_TESTS: &[Need] = &[
 ];
 
 /// Where the tests have programs for Node with packages of their own.
-const NODE_PROGRAMS: &[&str] = &["tests/idp"];
+const NODE_PROGRAMS: &[&str] = &["tests/idp", "tests/browser"];
 
 /// Brings what the demo needs.
 pub(crate) fn ready_for_the_demo() -> Result<()> {

@@ -1,0 +1,13 @@
+//! Web applications behind the gateway, on real processes: sign-in, hand-over, forwarding, and what ends it. Each test that
+//! answers a row of the threat catalogue bears its id.
+
+mod bodies;
+mod cuts;
+mod hostile;
+mod identity;
+mod outages;
+mod places;
+mod support;
+mod tokens;
+mod upstreams;
+mod visits;
