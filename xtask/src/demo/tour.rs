@@ -3,6 +3,8 @@
 use super::scene::Scene;
 use super::steps::Steps;
 use anyhow::{Context, Result};
+use postern_tests::apps::Visitor;
+use postern_tests::world::ALICE;
 use postern_tests::{Process, eventually, until};
 use std::time::Duration;
 
@@ -25,6 +27,15 @@ pub(super) fn walk(scene: &mut Scene, steps: &mut Steps) -> Result<()> {
         anyhow::ensure!(ran.stdout == "through the tunnel\n", "unexpected output: {:?}", ran.stdout);
         Ok(())
     })?;
+    let alice = steps.take("open the web application: sign in, and be greeted by name", || {
+        let alice = Visitor::new(&scene.gateway, &scene.scratch.join("visitor"), ALICE)?;
+        let address = format!("{}/deep/link?x=1", scene.app_url());
+        let arrived = alice.visit(&address)?;
+        anyhow::ensure!(arrived.at == address, "led to {}", arrived.at);
+        let page = arrived.expect(200)?.body;
+        anyhow::ensure!(page.contains("Hello, alice"), "not greeted: {page}");
+        Ok(alice)
+    })?;
     let mut session = steps.take("open a session that stays", || stay(scene))?;
     steps.take("the owner sees it", || {
         let sessions = scene.owner.run(&["sessions", "ls"])?.expect(0)?;
@@ -36,6 +47,11 @@ pub(super) fn walk(scene: &mut Scene, steps: &mut Steps) -> Result<()> {
         until("the cut", CUT_WITHIN, || !session.is_running())
     })?;
     println!("     cut {:.0} ms after the change was acknowledged", cut.as_secs_f64() * 1e3);
+    steps.take("sign out at the web application: its door is closed", || {
+        let url = scene.app_url();
+        alice.browser.post_form(&format!("{url}/.postern/sign-out"), &[])?.expect(303)?;
+        alice.fetch(&url)?.expect(401)
+    })?;
     let decision = steps.take("alice is denied, with a decision to ask about", || denied(scene))?;
     steps.take("the owner asks why", || {
         // Records reach the store a moment after they are on disk.
