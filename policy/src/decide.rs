@@ -2,7 +2,7 @@
 
 use crate::{
     deny::Deny,
-    judge::{Stage, judge},
+    judge::{No, Stage, Yes, judge},
     model::{Credential, PathReading, PrincipalId, Resource, ResourceKind, SignIn},
     permit::Permit,
     record::DecisionRecord,
@@ -19,7 +19,19 @@ pub fn decide(
     staleness: Staleness,
     now: Timestamp,
 ) -> Result<Permit, Deny> {
-    match judge(request, snapshot, staleness, Stage::Begins, now) {
+    let judged = judge(request, snapshot, staleness, Stage::Begins, now);
+    answer(judged, request, snapshot, staleness, now)
+}
+
+/// What was judged, with everything that a record of it needs.
+pub(crate) fn answer(
+    judged: Result<Yes, No>,
+    request: &Request,
+    snapshot: &Snapshot,
+    staleness: Staleness,
+    now: Timestamp,
+) -> Result<Permit, Deny> {
+    match judged {
         Ok(yes) => Ok(Permit::new(request.clone(), &yes, snapshot, staleness, now)),
         Err(no) => Err(Deny::new(request.clone(), no, snapshot, staleness, now)),
     }

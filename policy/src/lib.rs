@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+mod alike;
 mod calendar;
 pub mod dataset;
 mod decide;
@@ -29,6 +30,7 @@ mod ruling;
 mod snapshot;
 mod source;
 mod split;
+mod verdicts;
 
 pub use decide::{decide, explain_hypothetical, reachable};
 pub use deny::Deny;
@@ -41,3 +43,4 @@ pub use request::{Action, Asked, HttpRequest, Request, Staleness};
 pub use rules::{ADMIN_SCHEMA, SCHEMA, check_policy, exchange_entities, quoted};
 pub use snapshot::Snapshot;
 pub use source::{Places, Revoked, Rules, SnapshotSource};
+pub use verdicts::Verdicts;

@@ -16,7 +16,7 @@ use crate::{
 };
 use postern_ids::{DecisionId, Refusal, SessionId, Timestamp};
 use postern_policy::{
-    Action, Asked, Deny, Permit, Request, decide,
+    Action, Asked, Deny, Permit, Request, Verdicts, decide,
     model::{Credential, Principal, PrincipalId},
 };
 use postern_store::journal::{Journal, NotRecorded, SessionFacts};
@@ -48,6 +48,8 @@ pub struct Door {
     pub(super) limits: Arc<PrincipalLimits>,
     pub(super) held: Arc<HeldSessions>,
     pub(super) carried: Arc<()>,
+    /// What the rules said to requests of browsers.
+    pub(super) verdicts: Verdicts,
 }
 
 impl fmt::Debug for Door {
@@ -73,7 +75,8 @@ impl Door {
         limits: Arc<PrincipalLimits>,
     ) -> Arc<Self> {
         let live = Arc::clone(held.live());
-        Arc::new(Self { policies, live, journal, limits, held, carried: Arc::default() })
+        let (carried, verdicts) = (Arc::default(), Verdicts::default());
+        Arc::new(Self { policies, live, journal, limits, held, carried, verdicts })
     }
 
     /// The resumable sessions.

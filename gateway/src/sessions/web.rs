@@ -198,7 +198,8 @@ impl Door {
     pub fn decide_request(&self, asking: &Asking) -> Result<Permit, Refused> {
         let now = wall_clock();
         let (snapshot, staleness) = self.policies.current();
-        decide(&new_request(asking, now), &snapshot, staleness, now).map_err(|deny| self.denied(&deny))
+        let decided = self.verdicts.decide(&new_request(asking, now), &snapshot, staleness, now);
+        decided.map_err(|deny| self.denied(&deny))
     }
 
     /// What a person could prove anew so that this denial would be a permit; none if nothing of that kind helps.

@@ -15,5 +15,6 @@ mod paths;
 mod snapshots;
 mod table;
 mod validation;
+mod verdicts;
 mod windows;
 mod world;
