@@ -24,6 +24,8 @@ pub(super) enum NotServed {
     Dial(#[from] DialTargetError),
     #[error("this connector carries {0} sessions, its limit")]
     Limit(usize),
+    #[error("this connector remembers {0} sessions that ended a moment ago, its limit")]
+    Remembered(usize),
     #[error("the session ended before it began")]
     Cut(Ended),
 }
@@ -44,7 +46,7 @@ impl NotServed {
                 | DialTargetError::Connect { .. }
                 | DialTargetError::Deadline { .. },
             ) => Refusal::TargetUnreachable.code(),
-            Self::Limit(_) => Refusal::Limit.code(),
+            Self::Limit(_) | Self::Remembered(_) => Refusal::Limit.code(),
             Self::Cut(_) => Refusal::Denied.code(),
         }
     }
