@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "base", include_str!("../../migrations/0001_base.sql")),
     (2, "resume", include_str!("../../migrations/0002_resume.sql")),
     (3, "providers", include_str!("../../migrations/0003_providers.sql")),
+    (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
 ];
 
 fn migrator(locking: bool) -> Migrator {
