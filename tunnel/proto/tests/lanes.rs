@@ -113,9 +113,7 @@ fn a_large_payload_is_never_copied() {
     assert!(out.slices().any(|slice| slice.as_ptr() == data.as_ptr() && slice.len() == data.len()));
     let message = out.to_bytes();
     pair.b.link.handle_message(message.clone(), pair.now);
-    let Ok(Read::Chunk(chunk)) = pair.b.link.read(lane, usize::MAX) else {
-        panic!("no chunk")
-    };
+    let Ok(Read::Chunk(chunk)) = pair.b.link.read(lane, usize::MAX) else { panic!("no chunk") };
     assert!(message.as_ptr_range().contains(&chunk.as_ptr()));
 }
 
