@@ -12,6 +12,8 @@ pub(super) enum NotServed {
     NoAttach,
     #[error("the attach was refused: {0}")]
     Proof(&'static str),
+    #[error("the client speaks no version of the stream protocol that this connector speaks")]
+    Version,
     #[error("the stream belongs to another session of its client")]
     OtherSession,
     #[error("this process holds no such stream")]
@@ -38,7 +40,7 @@ impl NotServed {
             Self::NoAttach => Refusal::BadRequest.code(),
             Self::Proof(_) => Refusal::ProofFailed.code(),
             Self::OtherSession => Refusal::Superseded.code(),
-            Self::UnknownStream => Refusal::ResumeUnknown.code(),
+            Self::Version | Self::UnknownStream => Refusal::ResumeUnknown.code(),
             Self::Rejected(code) => *code,
             Self::Target(_) | Self::Dial(DialTargetError::NotAllowed(_)) => Refusal::TargetNotAllowed.code(),
             Self::Dial(

@@ -205,5 +205,8 @@ fn check(Arrival { lane, attach, .. }: &Arrival, granted: Granted) -> Result<(),
     if !verify_proof(attach) {
         return Err(NotServed::Proof("its proof is wrong"));
     }
+    if !attach.has_our_version() {
+        return Err(NotServed::Version);
+    }
     Ok(())
 }

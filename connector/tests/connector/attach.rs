@@ -222,6 +222,31 @@ async fn finish_both_ways(running: &mut Running) {
 }
 
 #[tokio::test]
+async fn t16_a_version_that_was_changed_on_the_way_or_is_not_ours_reaches_no_target() {
+    let (target, address, allow) = target().await;
+    let (gateway, _running) = Gateway::with_connector(&allow).await;
+    let link = gateway.accept().await.link;
+    let client = Client::new();
+    let claims = client.claims(&gateway, address);
+    let good = client.attach(Attempt::first());
+    // After the type and the length: the oldest version, then the newest.
+    for (at, to) in [(5, 0), (7, 2), (7, 0xff), (6, 1)] {
+        let mut changed = good.clone();
+        changed[at] = to;
+        let opened = open_with(&gateway, &link, &claims, changed).await;
+        let refused = Refusal::from_code(opened.unwrap_err()).unwrap();
+        assert!([Refusal::ProofFailed, Refusal::BadRequest].contains(&refused), "byte {at}: {refused:?}");
+    }
+    for version in [0, 2] {
+        let opened = open_with(&gateway, &link, &claims, client.attach_in(version, Attempt::first())).await;
+        assert_eq!(opened.unwrap_err(), Refusal::ResumeUnknown.code(), "signed, and not spoken here");
+    }
+    assert_untouched(&target).await;
+    let mut lane = open_with(&gateway, &link, &claims, good).await.unwrap();
+    assert_eq!(welcome(&mut lane).await.0, 1);
+}
+
+#[tokio::test]
 async fn half_close_is_kept_and_a_client_that_missed_the_end_is_told() {
     let mut running = Running::start().await;
     finish_both_ways(&mut running).await;
