@@ -51,8 +51,8 @@ pub(super) async fn measure(plan: &Plan, floor: &Stack, ours: &Stack, report: &m
     Ok(())
 }
 
-struct Transfer {
-    gbits: f64,
+pub(super) struct Transfer {
+    pub(super) gbits: f64,
     /// CPU seconds per GiB of client, gateway and connector.
     cpu_each: [f64; 3],
     /// The fastest stream's time over the slowest's.
@@ -60,12 +60,13 @@ struct Transfer {
 }
 
 impl Transfer {
-    fn cpu_per_gib(&self) -> f64 {
+    pub(super) fn cpu_per_gib(&self) -> f64 {
         self.cpu_each.iter().sum()
     }
 }
 
-async fn transfer(stack: &Stack, direction: &str, bytes: u64, streams: u64) -> Result<Transfer> {
+/// So many streams at once, each with so many bytes.
+pub(super) async fn transfer(stack: &Stack, direction: &str, bytes: u64, streams: u64) -> Result<Transfer> {
     let (address, each, count) = (stack.entry.to_string(), bytes.to_string(), streams.to_string());
     let before = stack.cpu_seconds()?;
     let load = Role::start(
