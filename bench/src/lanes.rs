@@ -1,13 +1,14 @@
 //! The tunnel itself between the same ends: a gateway that forwards without deciding, a connector that serves without
 //! grants, and a client that is also used before the real gateway.
 
-use crate::{certificates::Certificates, process};
+use crate::{certificates::Certificates, process, streams};
 use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use postern_tunnel_io::{
-    Challenge, Credentials, Cut, Dial, Event, Incoming, IncomingLane, Link, LinkConfig, Open, Proxy, accept,
-    dial, forward, splice, tls, tune_socket, upgrade_response,
+    Challenge, Credentials, Cut, Detach, Dial, Event, Incoming, IncomingLane, Link, LinkConfig, Open, Proxy,
+    accept, dial, forward, forward_resumable, splice, stream::StreamConfig, tls, tune_socket,
+    upgrade_response,
 };
 use std::{
     net::SocketAddr,
@@ -59,6 +60,9 @@ pub(crate) struct ClientArgs {
     /// What every Open carries.
     #[arg(long, default_value = "")]
     metadata: String,
+    /// Streams that outlive their lanes.
+    #[arg(long)]
+    resume: bool,
 }
 
 /// The links of connectors; lanes are spread over them in turn.
@@ -158,6 +162,9 @@ async fn serve_client(mut incoming: Incoming, connectors: &Arc<Connectors>) {
 async fn relay(near: IncomingLane, link: Link) {
     let open = Open { flow: near.flow, metadata: near.metadata.clone(), early: near.early.clone() };
     match link.open(open).await {
+        Ok(far) if streams::is_resumable(&near) => {
+            forward_resumable(near.accept(far.metadata), far.lane, Cut::new(), Detach::new()).await;
+        }
         Ok(far) => {
             forward(near.accept(far.metadata), far.lane, Cut::new()).await;
         }
@@ -168,22 +175,27 @@ async fn relay(near: IncomingLane, link: Link) {
 pub(crate) async fn connector(args: ConnectorArgs) -> Result<()> {
     let trust = Certificates::in_directory(&args.certificates).trust();
     let mut serving = tokio::task::JoinSet::new();
+    let config = StreamConfig::default();
     for _ in 0..args.links {
         let (_, incoming) = dial_gateway(args.gateway.clone(), trust.clone(), None).await?;
-        serving.spawn(serve_lanes(incoming, args.target));
+        serving.spawn(serve_lanes(incoming, args.target, config.clone()));
     }
     process::ready(args.target);
     serving.join_all().await;
     bail!("the gateway went away")
 }
 
-async fn serve_lanes(mut incoming: Incoming, target: SocketAddr) {
+async fn serve_lanes(mut incoming: Incoming, target: SocketAddr, config: StreamConfig) {
     while let Some(event) = incoming.next().await {
         if let Event::Open(lane) = event {
+            let config = config.clone();
             tokio::spawn(async move {
                 match TcpStream::connect(target).await {
                     Ok(tcp) => {
                         let _ = tcp.set_nodelay(true);
+                        if streams::is_resumable(&lane) {
+                            return streams::hold_for(lane, tcp, config).await;
+                        }
                         splice(lane.accept(Bytes::new()), tcp, Cut::new()).await;
                     }
                     Err(error) => lane.refuse(4482, error.to_string().as_bytes()),
@@ -198,12 +210,17 @@ pub(crate) async fn client(args: ClientArgs) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     process::ready(listener.local_addr()?);
     let metadata = Bytes::from(args.metadata);
+    let config = StreamConfig::default();
     let mut turn = links.iter().cycle();
     loop {
         let (tcp, _) = listener.accept().await?;
         tcp.set_nodelay(true)?;
         let (link, _) = turn.next().context("a link")?;
-        let (link, metadata) = (link.clone(), metadata.clone());
+        let (link, metadata, config) = (link.clone(), metadata.clone(), config.clone());
+        if args.resume {
+            tokio::spawn(streams::carry_over(link, metadata, tcp, config));
+            continue;
+        }
         tokio::spawn(async move {
             match link.open(Open { flow: 0, metadata, early: Bytes::new() }).await {
                 Ok(opened) => {

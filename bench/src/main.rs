@@ -14,6 +14,7 @@ mod run;
 mod scene;
 mod stack;
 mod stats;
+mod streams;
 mod target;
 mod web;
 

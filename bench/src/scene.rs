@@ -65,8 +65,11 @@ impl Scene {
     }
 
     /// What a client's Open carries.
-    pub(crate) fn open_request(&self) -> String {
-        serde_json::json!({ "v": 1, "resource": "bench", "action": "connect" }).to_string()
+    pub(crate) fn open_request(&self, resumable: bool) -> String {
+        let request = serde_json::json!({
+            "v": 1, "resource": "bench", "action": "connect", "resumable": resumable,
+        });
+        request.to_string()
     }
 
     /// The gateway's process and the connector's.

@@ -6,7 +6,27 @@ use crate::{
     scene::Scene,
 };
 use anyhow::{Context, Result};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
+
+/// What a load client carries connections as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    /// Lanes, which end with their link.
+    Plain,
+    /// Streams that outlive it.
+    Resumable,
+}
+
+impl Streams {
+    const ALL: [Self; 2] = [Self::Plain, Self::Resumable];
+
+    fn args(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &[],
+            Self::Resumable => &["--resume"],
+        }
+    }
+}
 
 /// One chain: a local port, the relays behind it, and the target.
 pub(crate) struct Stack {
@@ -17,11 +37,21 @@ pub(crate) struct Stack {
     /// The target itself, for questions past the relays.
     pub(crate) target: SocketAddr,
     client: Sample,
+    clients: Sample,
     gateway: Sample,
     connector: Sample,
     /// What stands behind a stack of the real programs.
     pub(crate) scene: Option<Scene>,
+    /// The same relays, but for the load clients: they carry resumable streams.
+    pub(crate) resumable: Option<Box<Self>>,
     _roles: Vec<Role>,
+}
+
+/// What lies behind the load clients.
+struct Behind {
+    target: SocketAddr,
+    gateway: Sample,
+    connector: Sample,
 }
 
 impl Stack {
@@ -36,9 +66,11 @@ impl Stack {
             &["--certificates", &directory, "--gateway", &at, "--target", &to],
         )?;
         connector.address().await?;
-        let mut client = Role::start("floor-client", &["--certificates", &directory, "--gateway", &at])?;
-        let entry = client.address().await?;
-        Self::of(entry, entry, target, vec![client, gateway, connector])
+        let client = Role::start("floor-client", &["--certificates", &directory, "--gateway", &at])?;
+        let behind = Behind { target, gateway: gateway.sample()?, connector: connector.sample()? };
+        let mut stack = Self::of(client, None, &behind).await?;
+        stack._roles.extend([gateway, connector]);
+        Ok(stack)
     }
 
     /// The tunnel without policy and record.
@@ -52,40 +84,61 @@ impl Stack {
             &["--certificates", &directory, "--gateway", &down, "--target", &to],
         )?;
         connector.address().await?;
-        let mut client = Role::start("lane-client", &["--certificates", &directory, "--gateway", &up])?;
-        let entry = client.address().await?;
-        Self::of(entry, entry, target, vec![client, gateway, connector])
+        let [plain, resumable] = Streams::ALL.map(|streams| {
+            let client = ["--certificates", &directory, "--gateway", &up];
+            Role::start("lane-client", &[&client[..], streams.args()].concat())
+        });
+        let behind = Behind { target, gateway: gateway.sample()?, connector: connector.sample()? };
+        let mut stack = Self::of(plain?, None, &behind).await?;
+        stack.resumable = Some(Box::new(Self::of(resumable?, None, &behind).await?));
+        stack._roles.extend([gateway, connector]);
+        Ok(stack)
     }
 
     /// The real gateway and connector, with load clients that hold service-account tokens.
     pub(crate) async fn postern(scene: Scene, target: SocketAddr) -> Result<Self> {
-        let url = format!("{}/tunnel/client", scene.gateway.url());
-        let ca = scene.gateway.authority().display().to_string();
-        let (tokens, metadata) = (scene.tokens_directory().display().to_string(), scene.open_request());
-        let one = scene.token_file(0).display().to_string();
-        let common = ["--gateway", &url, "--ca-file", &ca, "--metadata", &metadata];
-        let mut single = Role::start("lane-client", &[&common[..], &["--token", &one]].concat())?;
-        let entry = single.address().await?;
-        let mut spread = Role::start("lane-client", &[&common[..], &["--token", &tokens]].concat())?;
-        let many = spread.address().await?;
         let (gateway, connector) = scene.samples()?;
-        let client = single.sample()?;
-        Ok(Self {
-            entry,
-            many,
-            target,
-            client,
-            gateway,
-            connector,
-            scene: Some(scene),
-            _roles: vec![single, spread],
-        })
+        let behind = Behind { target, gateway, connector };
+        let [mut plain, resumable] = [
+            Self::clients(&scene, Streams::Plain, &behind).await?,
+            Self::clients(&scene, Streams::Resumable, &behind).await?,
+        ];
+        plain.resumable = Some(Box::new(resumable));
+        plain.scene = Some(scene);
+        Ok(plain)
     }
 
-    fn of(entry: SocketAddr, many: SocketAddr, target: SocketAddr, roles: Vec<Role>) -> Result<Self> {
-        let samples = roles.iter().map(Role::sample).collect::<Result<Vec<_>>>()?;
-        let [client, gateway, connector] = samples.try_into().ok().context("three relays")?;
-        Ok(Self { entry, many, target, client, gateway, connector, scene: None, _roles: roles })
+    async fn clients(scene: &Scene, streams: Streams, behind: &Behind) -> Result<Self> {
+        let url = format!("{}/tunnel/client", scene.gateway.url());
+        let ca = scene.gateway.authority().display().to_string();
+        let metadata = scene.open_request(streams == Streams::Resumable);
+        let start = |tokens: &Path| {
+            let tokens = tokens.display().to_string();
+            let args = ["--gateway", &url, "--ca-file", &ca, "--metadata", &metadata, "--token", &tokens];
+            Role::start("lane-client", &[&args[..], streams.args()].concat())
+        };
+        Self::of(start(&scene.token_file(0))?, Some(start(&scene.tokens_directory())?), behind).await
+    }
+
+    /// The load client of one link and, if there is one, that of many.
+    async fn of(mut one: Role, mut many: Option<Role>, behind: &Behind) -> Result<Self> {
+        let (entry, client) = (one.address().await?, one.sample()?);
+        let (many_entry, clients) = match &mut many {
+            Some(many) => (many.address().await?, many.sample()?),
+            None => (entry, client.clone()),
+        };
+        Ok(Self {
+            entry,
+            many: many_entry,
+            target: behind.target,
+            client,
+            clients,
+            gateway: behind.gateway.clone(),
+            connector: behind.connector.clone(),
+            scene: None,
+            resumable: None,
+            _roles: many.into_iter().chain([one]).collect(),
+        })
     }
 
     /// CPU time so far of the client, the gateway and the connector, in seconds.
@@ -96,6 +149,11 @@ impl Stack {
     /// Memory of the gateway and of the connector in KiB.
     pub(crate) fn pss_kib(&self) -> Result<(f64, f64)> {
         Ok((self.gateway.pss_kib()?, self.connector.pss_kib()?))
+    }
+
+    /// Memory of the client of many links in KiB.
+    pub(crate) fn clients_pss_kib(&self) -> Result<f64> {
+        self.clients.pss_kib()
     }
 }
 

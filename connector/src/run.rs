@@ -130,8 +130,9 @@ impl Plan {
     fn settings(&self, limits: &Limits) -> Settings {
         let budget = Budget::new(limits.replay.bytes());
         let config = StreamConfig { window: limits.resume_window.get(), budget, ..StreamConfig::default() };
-        // As many as may be open at once: a busy connector forgets early, a quiet one never does.
-        let remembered_max = limits.sessions_max.get();
+        // At 0.3 KiB each, 1 KiB where the client has not heard of an orderly end. Grants live for a minute or two: the
+        // default lets hundreds of sessions begin and end each second.
+        let remembered_max = limits.sessions_max.get().saturating_mul(4);
         Settings { instance: self.instance.to_bytes(), config, remembered_max }
     }
 

@@ -12,6 +12,7 @@ mod error;
 mod feed;
 pub mod journal;
 mod kind;
+mod nodes;
 mod objects;
 mod open;
 mod principal;

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "providers", include_str!("../../migrations/0003_providers.sql")),
     (4, "app_tokens", include_str!("../../migrations/0004_app_tokens.sql")),
     (5, "sign-in use", include_str!("../../migrations/0005_sign_in_use.sql")),
+    (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
 ];
 
 fn migrator(locking: bool) -> Migrator {

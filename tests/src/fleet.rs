@@ -6,7 +6,7 @@ use crate::{
     postgres, tools, wait,
 };
 use anyhow::{Context, Result};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,8 @@ pub struct Plan {
     pub programs: Option<PathBuf>,
     /// How many gateways.
     pub gateways: usize,
+    /// Whether its Postgres is its own, to be broken.
+    pub has_own_server: bool,
     /// What decides the proxies' chances.
     pub seed: u64,
     /// The address of this machine that the proxies listen on.
@@ -45,6 +47,7 @@ impl Plan {
         Self {
             programs: None,
             gateways,
+            has_own_server: false,
             seed: 3,
             address: Ipv4Addr::LOCALHOST,
             // A test opens sessions faster than a person.
@@ -92,14 +95,14 @@ pub struct Fleet {
     pub alice: Client,
     /// The store of all, and its server if the run has none.
     store: String,
-    _server: Option<Postgres>,
+    server: Option<Postgres>,
 }
 
 impl Fleet {
     /// Starts it in a directory.
     pub fn start(scratch: &Scratch, plan: &Plan) -> Result<Self> {
         let programs = plan.programs.clone().map_or_else(tools::programs, Ok)?;
-        let (store, server) = shared_store()?;
+        let (store, server) = shared_store(plan)?;
         let (sshd, witness) = (Sshd::start(&scratch.join("sshd"))?, Witness::start()?);
         let nodes = start_nodes(scratch, plan, &programs, &store)?;
         let first = nodes.first().context("a fleet of none")?;
@@ -109,10 +112,6 @@ impl Fleet {
         owner.bootstrap(&last.gateway, OWNER.0, OWNER.1)?.expect(0)?;
         owner.write_secret("alice.password", ALICE.1)?;
         owner.apply(&world::documents(sshd.port()))?.expect(0)?;
-        let echo = witness.address();
-        owner
-            .apply(&format!("kind: resource\nname: echo\nsite: office\ntype: tcp\ntarget: {echo}\n"))?
-            .expect(0)?;
         let mut connector = world::enroll(&owner, &programs, &scratch.join("connector"), &["127.0.0.1:*"])?;
         for (name, value) in &plan.connector_environment {
             connector = connector.with_environment(name, value);
@@ -122,8 +121,9 @@ impl Fleet {
         let alice = dressed(Client::new(&programs, &scratch.join("alice"))?, plan);
         alice.sign_in_with_browser(&first.gateway, ALICE.0, ALICE.1)?;
         alice.ssh_configuration(&sshd)?;
-        let fleet = Self { nodes, sshd, witness, connector, owner, alice, store, _server: server };
+        let fleet = Self { nodes, sshd, witness, connector, owner, alice, store, server };
         fleet.await_links()?;
+        fleet.add_tcp("echo", fleet.witness.address())?;
         Ok(fleet)
     }
 
@@ -178,6 +178,20 @@ impl Fleet {
         self.node(number)?.gateway.process().signal(signal)
     }
 
+    /// The server of the store, if the plan asked for one of its own.
+    pub fn server(&mut self) -> Result<&mut Postgres> {
+        self.server.as_mut().context("the server belongs to the run")
+    }
+
+    /// Adds a TCP resource to the office; engineers may connect to it.
+    pub fn add_tcp(&self, name: &str, target: SocketAddr) -> Result<()> {
+        let document = format!("kind: resource\nname: {name}\nsite: office\ntype: tcp\ntarget: {target}\n");
+        self.owner.apply(&document)?.expect(0)?;
+        let listed = || self.alice.run(&["ls"]).is_ok_and(|ran| ran.stdout.contains(name));
+        wait::until("the resource in force", SOON, listed)?;
+        Ok(())
+    }
+
     /// Asks the store that all share.
     pub fn query(&self, sql: &str) -> Result<String> {
         postgres::query(&self.store, sql)
@@ -204,8 +218,10 @@ pub fn url_of(proxy: &FaultProxy) -> String {
     format!("https://{}", proxy.address())
 }
 
-fn shared_store() -> Result<(String, Option<Postgres>)> {
-    if let Some(store) = postgres::database_of_the_run()? {
+fn shared_store(plan: &Plan) -> Result<(String, Option<Postgres>)> {
+    if !plan.has_own_server
+        && let Some(store) = postgres::database_of_the_run()?
+    {
         return Ok((store, None));
     }
     let server = Postgres::start()?;

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use postern_tests::chaos::{Report, Storm, freeze, partitions};
 use postern_tests::{Chance, Fleet, Plan, Scratch};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,23 +26,22 @@ pub(crate) struct Options {
     copy_mib: u64,
     /// A file for the figures, as JSON.
     #[arg(long, value_name = "FILE")]
-    json: Option<std::path::PathBuf>,
+    json: Option<PathBuf>,
+    /// Where the programs lie, if they are not to be built: those of a release, for example.
+    #[arg(long, value_name = "DIRECTORY")]
+    programs: Option<PathBuf>,
 }
 
 /// Builds, breaks, and says what it cost.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let built = workspace::cargo()
-        .args(["build", "--workspace", "--bins", "--release"])
-        .status()
-        .context("start cargo build")?;
-    anyhow::ensure!(built.success(), "cargo build ended with {built}");
+    let programs = options.programs.clone().map_or_else(build, Ok)?;
     machine::ready_for_the_tests()?;
     let seed = options.seed.unwrap_or_else(seed_of_the_day);
     eprintln!("seed {seed}");
     let mut chance = Chance::new(seed);
     let alone = options.kills.div_ceil(2);
-    let mut report = weather(options, alone, 1, &mut chance)?;
-    report.add(weather(options, options.kills - alone, 2, &mut chance)?);
+    let mut report = weather(options, &programs, (alone, 1), &mut chance)?;
+    report.add(weather(options, &programs, (options.kills - alone, 2), &mut chance)?);
     report.seed = seed;
     for session in &report.sessions_lost {
         println!("lost: {session}");
@@ -58,11 +58,26 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(if report.missed().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The programs as they are released.
+fn build() -> Result<PathBuf> {
+    let built = workspace::cargo()
+        .args(["build", "--workspace", "--bins", "--release"])
+        .status()
+        .context("start cargo build")?;
+    anyhow::ensure!(built.success(), "cargo build ended with {built}");
+    Ok(workspace::target().join("release"))
+}
+
 /// One fleet: the storm, then silent partitions of a single gateway, or the frozen one of two.
-fn weather(options: &Options, kills: usize, gateways: usize, chance: &mut Chance) -> Result<Report> {
+fn weather(
+    options: &Options,
+    programs: &Path,
+    (kills, gateways): (usize, usize),
+    chance: &mut Chance,
+) -> Result<Report> {
     let scratch = Scratch::new("chaos")?;
-    let programs = workspace::target().join("release");
-    let plan = Plan { seed: chance.number(), programs: Some(programs), ..Plan::of(gateways) };
+    let programs = Some(programs.to_path_buf());
+    let plan = Plan { seed: chance.number(), programs, ..Plan::of(gateways) };
     let mut fleet = Fleet::start(&scratch, &plan)?;
     let storm = Storm { kills, seed: chance.number(), copy_mib: options.copy_mib };
     let mut report = storm.run(&mut fleet, &scratch, |number, stall| {

@@ -60,11 +60,12 @@ pub(super) struct Transfer {
 }
 
 impl Transfer {
-    fn cpu_per_gib(&self) -> f64 {
+    pub(super) fn cpu_per_gib(&self) -> f64 {
         self.cpu_each.iter().sum()
     }
 }
 
+/// So many streams at once, each with so many bytes.
 pub(super) async fn transfer(stack: &Stack, direction: &str, bytes: u64, streams: u64) -> Result<Transfer> {
     let (address, each, count) = (stack.entry.to_string(), bytes.to_string(), streams.to_string());
     let before = stack.cpu_seconds()?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 const FEW: u32 = 1_000;
 const MANY: u32 = 5_000;
 /// Until growth has settled, and until a closed session's memory must be back.
-const SETTLE: Duration = Duration::from_secs(10);
+pub(super) const SETTLE: Duration = Duration::from_secs(10);
 
 const GATEWAY: Figure =
     Figure { name: "memory per idle session, gateway", unit: "KiB", bar: Bar::AtMost(10.0) };
@@ -52,7 +52,8 @@ pub(super) async fn hold(stack: &Stack, count: u32) -> Result<Role> {
     Ok(idle)
 }
 
-async fn close(mut idle: Role) -> Result<()> {
+/// Closes them all.
+pub(super) async fn close(mut idle: Role) -> Result<()> {
     idle.tell("close").await?;
     anyhow::ensure!(idle.line().await? == "closed", "the idle connections were not closed");
     Ok(())

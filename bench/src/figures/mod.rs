@@ -7,6 +7,7 @@ mod http;
 mod memory;
 mod opens;
 mod ping;
+mod resume;
 mod revoke;
 
 use crate::{report::Report, stack::Stack};
@@ -24,6 +25,8 @@ pub(crate) enum Group {
     Opens,
     /// One decision over the large data set.
     Decide,
+    /// One stream with and without resume: throughput, CPU, and memory at rest.
+    Resume,
     /// From a revocation to the last closed target.
     Revoke,
     /// Memory per idle session.
@@ -87,6 +90,7 @@ impl Plan {
 impl Group {
     pub(crate) const ALL: &'static [Self] = &[
         Self::Bulk,
+        Self::Resume,
         Self::Ping,
         Self::Opens,
         Self::Decide,
@@ -124,6 +128,7 @@ impl Group {
             Self::Ping => "ping",
             Self::Opens => "opens",
             Self::Decide => "decide",
+            Self::Resume => "resume",
             Self::Revoke => "revoke",
             Self::Memory => "memory",
             Self::Banner => "banner",
@@ -146,6 +151,7 @@ impl Group {
             Self::Ping => ping::measure(plan, floor, ours, report).await,
             Self::Opens => opens::measure(plan, ours, report).await,
             Self::Decide => decide::measure(plan, report),
+            Self::Resume => resume::measure(plan, ours, report).await,
             Self::Revoke => revoke::measure(plan, ours, report).await,
             Self::Memory => memory::measure(ours, report).await,
             Self::Banner => banner::measure(plan, ours, report).await,

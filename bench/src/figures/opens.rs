@@ -29,7 +29,7 @@ pub(super) async fn measure(plan: &Plan, ours: &Stack, report: &mut Report) -> R
     let Some(scene) = &ours.scene else { return Ok(()) };
     let url = format!("{}/tunnel/client", scene.gateway.url());
     let (ca, count) = (scene.gateway.authority().display().to_string(), plan.opens.to_string());
-    let (tokens, metadata) = (scene.tokens_directory().display().to_string(), scene.open_request());
+    let (tokens, metadata) = (scene.tokens_directory().display().to_string(), scene.open_request(false));
     for _ in 0..plan.rounds {
         let args = [
             "--gateway",

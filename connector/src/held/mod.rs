@@ -4,8 +4,12 @@
 //! that hear of it ([`announce`]), and for a while after its end by a client that missed it.
 
 pub mod announce;
+mod past;
+mod slots;
 mod standing;
 mod table;
 
-pub use standing::Stream;
-pub use table::{Claim, Known, Opening, Settings, Streams};
+pub use past::Past;
+pub use slots::Settings;
+pub use standing::{Grant, Stream};
+pub use table::{Claim, Opening, Streams};

@@ -1,14 +1,16 @@
 //! One stream in the table, and how it stands as far as gateways have to know.
 
+use super::past::{End, Past};
 use bytes::Bytes;
 use postern_ids::{Ended, SessionId, Timestamp};
 use postern_tunnel_io::{
     Cut,
     inventory::{self, State},
-    stream::{Held, StreamState},
+    stream::{Held, Over, StreamState},
 };
+use std::time::Instant;
 
-/// A stream that is held, or was.
+/// A stream that runs.
 #[derive(Debug)]
 pub struct Stream {
     held: Held,
@@ -17,26 +19,25 @@ pub struct Stream {
     grant: Bytes,
     /// The generation that the grant came with.
     granted: u32,
-    standing: Standing,
+    /// When the last of its grants ends.
+    granted_until: Instant,
+    /// Since when no lane has carried it, by this machine's clock: people read it.
+    detached: Option<Timestamp>,
     /// It was without a lane at some time, so that gateways may believe that it is.
     was_detached: bool,
 }
 
-/// How it stood when it was last looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Attached,
-    /// No lane has carried it since then, by this machine's clock: people read it.
-    Detached(Timestamp),
-    /// It is over with this code; without a lane at that time, no gateway saw it end.
-    Over {
-        code: u16,
-        is_seen: bool,
-    },
+/// What a lane came with.
+#[derive(Debug, Clone, Copy)]
+pub struct Grant<'a> {
+    /// As it came.
+    pub token: &'a [u8],
+    /// From when on it opens nothing.
+    pub until: Instant,
 }
 
-/// What happened since the last look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What happened to a stream since the last look.
+#[derive(Debug)]
 pub(super) enum News {
     /// Nothing that anybody waits for.
     None,
@@ -44,15 +45,23 @@ pub(super) enum News {
     Detached,
     /// A lane carries it again.
     Attached,
-    /// It is over.
-    Over,
+    /// It is over: this is what to remember.
+    Over(Past),
 }
 
 impl Stream {
     /// A stream with its first lane. The grant is copied: it came in a message that it would keep whole.
-    pub fn new(held: Held, session: SessionId, cut: Cut, grant: &[u8]) -> Self {
-        let (granted, grant) = (held.generation(), Bytes::copy_from_slice(grant));
-        Self { held, session, cut, grant, granted, standing: Standing::Attached, was_detached: false }
+    pub fn new(held: Held, session: SessionId, cut: Cut, grant: Grant<'_>) -> Self {
+        Self {
+            session,
+            cut,
+            grant: Bytes::copy_from_slice(grant.token),
+            granted: held.generation(),
+            granted_until: grant.until,
+            detached: None,
+            was_detached: false,
+            held,
+        }
     }
 
     /// The stream itself.
@@ -66,16 +75,13 @@ impl Stream {
     }
 
     /// Since when no lane has carried it.
-    pub(super) fn detached_since(&self) -> Option<Timestamp> {
-        match self.standing {
-            Standing::Detached(since) => Some(since),
-            Standing::Attached | Standing::Over { .. } => None,
-        }
+    pub(super) fn detached(&self) -> Option<Timestamp> {
+        self.detached
     }
 
-    /// Whether it was over when it was last looked at.
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.standing, Standing::Over { .. })
+    /// Whether gateways may believe that it waits for its client.
+    pub(super) fn was_detached(&self) -> bool {
+        self.was_detached
     }
 
     /// Ends it.
@@ -84,58 +90,45 @@ impl Stream {
     }
 
     /// Keeps the grant of a newer lane.
-    pub(super) fn set_grant(&mut self, grant: &[u8], generation: u32) {
-        if generation > self.granted && !self.is_over() {
-            (self.grant, self.granted) = (Bytes::copy_from_slice(grant), generation);
+    pub(super) fn set_grant(&mut self, grant: Grant<'_>, generation: u32) {
+        self.granted_until = self.granted_until.max(grant.until);
+        if generation > self.granted {
+            (self.grant, self.granted) = (Bytes::copy_from_slice(grant.token), generation);
         }
     }
 
-    /// Looks how it stands now, by this machine's clock.
-    pub(super) fn look(&mut self, now: Timestamp) -> News {
-        let (standing, news) = match (self.standing, self.held.state()) {
-            (Standing::Over { .. }, _)
-            | (Standing::Attached, StreamState::Attached { .. })
-            | (Standing::Detached(_), StreamState::Detached { .. }) => return News::None,
-            (Standing::Detached(_), StreamState::Attached { .. }) => (Standing::Attached, News::Attached),
-            (Standing::Attached, StreamState::Detached { .. }) => (Standing::Detached(now), News::Detached),
-            (before, StreamState::Over(over)) => {
-                let is_seen = before == Standing::Attached;
-                // Who is told that it lives elsewhere is told its grant too: an entry without one is no entry.
-                if !(is_seen && self.was_detached) {
-                    self.grant = Bytes::new();
-                }
-                (Standing::Over { code: over.code, is_seen }, News::Over)
+    /// Looks how it stands now, by both clocks.
+    pub(super) fn look(&mut self, at: Instant, now: Timestamp) -> News {
+        match (self.detached, self.held.state()) {
+            (None, StreamState::Attached { .. }) | (Some(_), StreamState::Detached { .. }) => News::None,
+            (Some(_), StreamState::Attached { .. }) => {
+                self.detached = None;
+                News::Attached
             }
-        };
-        self.standing = standing;
-        self.was_detached |= news == News::Detached;
-        news
+            (None, StreamState::Detached { .. }) => {
+                (self.detached, self.was_detached) = (Some(now), true);
+                News::Detached
+            }
+            (_, StreamState::Over(Over { code, .. })) => {
+                let end = End { code, at, granted_until: self.granted_until, seen: self.seen() };
+                News::Over(Past::new(&self.held, self.session, end))
+            }
+        }
     }
 
-    /// Whether gateways may believe something about it that is not so any more.
-    pub(super) fn was_detached(&self) -> bool {
-        self.was_detached
+    /// Of a stream that a lane carries: the grant that gateways need who may believe that it waits.
+    fn seen(&mut self) -> Option<Bytes> {
+        let grant = if self.was_detached { std::mem::take(&mut self.grant) } else { Bytes::new() };
+        self.detached.is_none().then_some(grant)
     }
 
-    /// What the list of held streams says of it; nothing if some gateway saw its end.
-    pub(super) fn listed(&self) -> Option<inventory::Entry> {
-        let is_seen = matches!(self.standing, Standing::Over { is_seen: true, .. });
-        (!is_seen).then(|| self.entry())
-    }
-
-    /// What gateways are told of it now.
+    /// What gateways are told of it.
     pub(super) fn entry(&self) -> inventory::Entry {
-        let state = match self.standing {
-            // Over, and the gateway that carried it records that: to the others it lives elsewhere.
-            Standing::Attached | Standing::Over { is_seen: true, .. } => State::Attached,
-            Standing::Detached(_) => State::Detached,
-            Standing::Over { code, is_seen: false } => State::Over(code),
-        };
         inventory::Entry {
             stream: self.held.id(),
             session: self.session,
             generation: self.held.generation(),
-            state,
+            state: if self.detached.is_some() { State::Detached } else { State::Attached },
             grant: self.grant.clone(),
         }
     }

@@ -1,6 +1,10 @@
 //! The table of streams: those being opened, those that run, and those that are over and remembered.
 
-use super::standing::{News, Stream};
+use super::{
+    past::Past,
+    slots::{Settings, Slot, Slots},
+    standing::{Grant, News, Stream},
+};
 use crate::{
     links::Links,
     status::{StreamsStatus, machine_now},
@@ -8,29 +12,17 @@ use crate::{
 use postern_ids::{Ended, SessionId, StreamId};
 use postern_tunnel_io::{
     inventory,
-    stream::{Held, StreamConfig, StreamState},
+    stream::{Held, StreamState},
 };
 use std::{
-    collections::{HashMap, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
-use tokio::sync::{Notify, futures::OwnedNotified};
+use tokio::sync::futures::OwnedNotified;
 
 /// Told of each change of a stream.
 type OnChange = Arc<dyn Fn(StreamId, StreamState) + Send + Sync>;
-
-/// What streams are held under.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// This process, as streams name it.
-    pub instance: [u8; 16],
-    /// Their limits and their window; one budget for all.
-    pub config: StreamConfig,
-    /// Streams that are over and remembered for the window; beyond that the oldest are forgotten early.
-    pub remembered_max: usize,
-}
 
 /// The streams of the process. Each counts as a session while it is open, and is bounded by the limit of those.
 #[derive(Clone)]
@@ -48,24 +40,7 @@ impl fmt::Debug for Streams {
 struct Table {
     settings: Settings,
     links: Links,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    by_id: HashMap<StreamId, Slot>,
-    /// Those that are over, the oldest first.
-    over: VecDeque<(Instant, StreamId)>,
-    /// The process is stopping: no client can come back.
-    is_stopping: bool,
-}
-
-#[derive(Debug)]
-enum Slot {
-    /// The target is being dialed; who else wants the stream waits here.
-    Opening(Arc<Notify>),
-    /// It runs, or it is over.
-    Held(Box<Stream>),
+    state: Mutex<Slots>,
 }
 
 /// The answer to who asks for a stream.
@@ -73,19 +48,12 @@ enum Slot {
 pub enum Claim {
     /// It does not exist: open it.
     Open(Opening),
-    /// Somebody opens it: ask again after this.
-    Wait(OwnedNotified),
-    /// It exists.
-    Known(Known),
-}
-
-/// A stream that exists, or existed until lately.
-#[derive(Debug)]
-pub struct Known {
-    /// The stream.
-    pub held: Held,
-    /// The session that it belongs to.
-    pub session: SessionId,
+    /// It does not exist, and too many are remembered that did.
+    Full,
+    /// It runs, in this session.
+    Held(Held, SessionId),
+    /// It is over.
+    Past(Box<Past>),
 }
 
 impl Streams {
@@ -111,25 +79,28 @@ impl Streams {
         self.on_change.clone()
     }
 
-    /// Asks for a stream. Who asks first opens it; whoever comes meanwhile waits for that.
-    pub fn claim(&self, id: StreamId) -> Claim {
+    /// Asks for a stream. Who asks first opens it; whoever comes meanwhile asks again after what the error waits for.
+    pub fn claim(&self, id: StreamId) -> Result<Claim, OwnedNotified> {
         let mut state = self.table.lock();
         match state.by_id.get(&id) {
-            Some(Slot::Held(stream)) => {
-                Claim::Known(Known { held: stream.held().clone(), session: stream.session() })
-            }
-            Some(Slot::Opening(opened)) => Claim::Wait(opened.clone().notified_owned()),
+            Some(Slot::Held(stream)) => Ok(Claim::Held(stream.held().clone(), stream.session())),
+            Some(Slot::Past(past)) => Ok(Claim::Past(past.clone())),
+            Some(Slot::Opening(opened)) => Err(opened.clone().notified_owned()),
+            None if !state.has_room(&self.table.settings, Instant::now()) => Ok(Claim::Full),
             None => {
                 state.by_id.insert(id, Slot::Opening(Arc::default()));
-                Claim::Open(Opening { streams: self.clone(), id })
+                Ok(Claim::Open(Opening { streams: self.clone(), id }))
             }
         }
     }
 
-    /// Keeps the grant of a lane that a stream took over to.
-    pub fn set_grant(&self, id: StreamId, grant: &[u8], generation: u32) {
-        if let Some(Slot::Held(stream)) = self.table.lock().by_id.get_mut(&id) {
-            stream.set_grant(grant, generation);
+    /// Keeps the grant of a lane that a stream took over to, or was asked to.
+    pub fn set_grant(&self, id: StreamId, grant: Grant<'_>, generation: u32) {
+        let mut state = self.table.lock();
+        match state.by_id.get_mut(&id) {
+            Some(Slot::Held(stream)) => stream.set_grant(grant, generation),
+            Some(Slot::Past(_)) => state.grant_past(id, grant.until, &self.table.settings),
+            Some(Slot::Opening(_)) | None => {}
         }
     }
 
@@ -139,11 +110,20 @@ impl Streams {
         state.is_stopping = true;
         for slot in state.by_id.values() {
             if let Slot::Held(stream) = slot
-                && stream.detached_since().is_some()
+                && stream.detached().is_some()
             {
                 stream.end(ended);
             }
         }
+    }
+
+    /// Nothing is left to do for a stream that is over.
+    pub fn settle(&self, id: StreamId) {
+        let mut state = self.table.lock();
+        let Some(Slot::Past(past)) = state.by_id.get_mut(&id) else { return };
+        let gone = past.settle();
+        drop(state);
+        drop(gone);
     }
 
     /// Forgets what was remembered for long enough.
@@ -160,8 +140,8 @@ impl Streams {
         let mut status = StreamsStatus::default();
         for slot in state.by_id.values() {
             let Slot::Held(stream) = slot else { continue };
-            status.held += u64::from(!stream.is_over());
-            if let Some(since) = stream.detached_since() {
+            status.held += 1;
+            if let Some(since) = stream.detached() {
                 status.detached += 1;
                 status.detached_since = Some(status.detached_since.map_or(since, |first| first.min(since)));
             }
@@ -172,36 +152,38 @@ impl Streams {
     /// The id of every stream that gateways may have to hear of.
     pub(super) fn ids(&self) -> Vec<StreamId> {
         let state = self.table.lock();
-        let held = |(id, slot): (&StreamId, &Slot)| matches!(slot, Slot::Held(_)).then_some(*id);
-        state.by_id.iter().filter_map(held).collect()
+        state.by_id.keys().copied().collect()
     }
 
     /// What the list of held streams says of these.
     pub(super) fn listed(&self, ids: &[StreamId]) -> Vec<inventory::Entry> {
-        self.entries(ids, Stream::listed)
+        let now = Instant::now();
+        self.entries(ids, |stream| Some(stream.entry()), |past| past.listed(now))
     }
 
     /// What news say of these.
     pub(super) fn news(&self, ids: &[StreamId]) -> Vec<inventory::Entry> {
-        self.entries(ids, |stream| Some(stream.entry()))
+        self.entries(ids, |stream| Some(stream.entry()), |past| Some(past.news()))
     }
 
     fn entries(
         &self,
         ids: &[StreamId],
-        entry: impl Fn(&Stream) -> Option<inventory::Entry>,
+        of_stream: impl Fn(&Stream) -> Option<inventory::Entry>,
+        of_past: impl Fn(&Past) -> Option<inventory::Entry>,
     ) -> Vec<inventory::Entry> {
         let state = self.table.lock();
-        let held = |id| match state.by_id.get(id) {
-            Some(Slot::Held(stream)) => entry(stream),
+        let entry = |id| match state.by_id.get(id) {
+            Some(Slot::Held(stream)) => of_stream(stream),
+            Some(Slot::Past(past)) => of_past(past),
             Some(Slot::Opening(_)) | None => None,
         };
-        ids.iter().filter_map(held).collect()
+        ids.iter().filter_map(entry).collect()
     }
 }
 
 impl Table {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -211,43 +193,25 @@ impl Table {
         let mut state = self.lock();
         let is_stopping = state.is_stopping;
         let Some(Slot::Held(stream)) = state.by_id.get_mut(&id) else { return };
-        let news = stream.look(machine_now());
-        let is_news = news != News::None && stream.was_detached();
-        match news {
-            News::Detached if is_stopping => stream.end(Ended::ConnectorLost),
-            News::Detached => tracing::debug!(session = %stream.session(), "session waits for its client"),
-            News::None | News::Attached | News::Over => {}
-        }
-        let forgotten = if news == News::Over {
-            state.over.push_back((now, id));
-            state.forget(&self.settings, now)
-        } else {
-            vec![]
+        let news = stream.look(now, machine_now());
+        let is_news = stream.was_detached();
+        let gone = match news {
+            News::None => return,
+            News::Attached => vec![],
+            News::Detached => {
+                tracing::debug!(session = %stream.session(), "session waits for its client");
+                if is_stopping {
+                    stream.end(Ended::ConnectorLost);
+                }
+                vec![]
+            }
+            News::Over(past) => state.remember(id, past, &self.settings, now),
         };
         drop(state);
-        drop(forgotten);
+        drop(gone);
         if is_news {
             self.links.changed(id);
         }
-    }
-}
-
-impl State {
-    /// Takes out what nobody can ask for any more; to be dropped without the lock.
-    fn forget(&mut self, settings: &Settings, now: Instant) -> Vec<Slot> {
-        let mut forgotten = vec![];
-        while let Some(&(at, id)) = self.over.front()
-            && (now.saturating_duration_since(at) >= settings.config.window
-                || self.over.len() > settings.remembered_max)
-        {
-            self.over.pop_front();
-            forgotten.extend(self.by_id.remove(&id));
-        }
-        if self.by_id.is_empty() {
-            // A table that once held thousands gives its memory back.
-            (self.by_id, self.over) = Default::default();
-        }
-        forgotten
     }
 }
 

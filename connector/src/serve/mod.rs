@@ -15,7 +15,7 @@ use crate::{
 };
 use bytes::Bytes;
 use not_served::NotServed;
-use postern_ids::Ended;
+use postern_ids::{Ended, StreamId};
 use postern_token::GrantClaims;
 use postern_tunnel_io::{
     Forwarded, IncomingLane, Lane, splice,
@@ -33,7 +33,7 @@ enum Carriage {
     /// A lane and a target to splice.
     Plain { entry: Entry, lane: Lane, target: TcpStream },
     /// A new stream, held whatever becomes of its lane.
-    Stream { entry: Entry, carrying: Pin<Box<dyn Future<Output = StreamDone> + Send>> },
+    Stream { entry: Entry, stream: StreamId, carrying: Pin<Box<dyn Future<Output = StreamDone> + Send>> },
 }
 
 /// Everything that lanes are served with; shared by all links of the process.
@@ -70,8 +70,9 @@ impl<R: Resolver> Server<R> {
                 let Forwarded { up, down, end } = splice(lane, target, entry.cut()).await;
                 tracing::info!(session = ?entry.session(), up, down, ?end, "session ended");
             }
-            Some(Carriage::Stream { entry, carrying }) => {
+            Some(Carriage::Stream { entry, stream, carrying }) => {
                 let StreamDone { up, down, over } = carrying.await;
+                self.streams.settle(stream);
                 let Over { code, reason } = over;
                 tracing::info!(session = ?entry.session(), up, down, code, reason, "session ended");
             }

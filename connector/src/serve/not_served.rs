@@ -12,6 +12,8 @@ pub(super) enum NotServed {
     NoAttach,
     #[error("the attach was refused: {0}")]
     Proof(&'static str),
+    #[error("the client speaks no version of the stream protocol that this connector speaks")]
+    Version,
     #[error("the stream belongs to another session of its client")]
     OtherSession,
     #[error("this process holds no such stream")]
@@ -24,6 +26,8 @@ pub(super) enum NotServed {
     Dial(#[from] DialTargetError),
     #[error("this connector carries {0} sessions, its limit")]
     Limit(usize),
+    #[error("this connector remembers {0} sessions that ended a moment ago, its limit")]
+    Remembered(usize),
     #[error("the session ended before it began")]
     Cut(Ended),
 }
@@ -36,7 +40,7 @@ impl NotServed {
             Self::NoAttach => Refusal::BadRequest.code(),
             Self::Proof(_) => Refusal::ProofFailed.code(),
             Self::OtherSession => Refusal::Superseded.code(),
-            Self::UnknownStream => Refusal::ResumeUnknown.code(),
+            Self::Version | Self::UnknownStream => Refusal::ResumeUnknown.code(),
             Self::Rejected(code) => *code,
             Self::Target(_) | Self::Dial(DialTargetError::NotAllowed(_)) => Refusal::TargetNotAllowed.code(),
             Self::Dial(
@@ -44,7 +48,7 @@ impl NotServed {
                 | DialTargetError::Connect { .. }
                 | DialTargetError::Deadline { .. },
             ) => Refusal::TargetUnreachable.code(),
-            Self::Limit(_) => Refusal::Limit.code(),
+            Self::Limit(_) | Self::Remembered(_) => Refusal::Limit.code(),
             Self::Cut(_) => Refusal::Denied.code(),
         }
     }

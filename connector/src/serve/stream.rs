@@ -2,20 +2,21 @@
 
 use super::{Carriage, NotServed, Server};
 use crate::{
-    held::{Claim, Known, Opening, Stream},
+    held::{self, Claim, Opening, Past, Stream},
     live::Entry,
     target::Resolver,
 };
-use postern_ids::{Ended, StreamId};
-use postern_token::GrantClaims;
+use postern_ids::{Ended, SessionId, StreamId};
+use postern_token::{GrantClaims, SKEW};
 use postern_tunnel_io::{
     IncomingLane,
-    stream::{Arrival, Attach, Rejected, StreamState, Terms, hold, verify_proof},
+    stream::{Arrival, Attach, Held, Rejected, Terms, hold, verify_proof},
 };
 use std::time::Instant;
 
 /// The longest grant that fits into an inventory.
 const GRANT_MAX_BYTES: usize = 8 * 1024;
+const OTHER_KEY: &str = "it names another key than the stream has";
 
 /// What the grant says of the stream that a lane may carry.
 #[derive(Debug, Clone, Copy)]
@@ -46,27 +47,38 @@ impl<R: Resolver> Server<R> {
         if let Err(not_served) = check(&arrival, granted) {
             return self.refuse(arrival.lane, grant, &not_served);
         }
-        // Entered before anything is waited for, so that an order to end the session finds it.
+        match self.claim(granted.stream, grant).await {
+            Ok((Claim::Open(opening), entry)) => self.open_stream(opening, entry, arrival, grant).await,
+            Ok((Claim::Held(held, session), _)) => self.take_over(&held, session, arrival, grant),
+            Ok((Claim::Past(past), _)) => self.tell_end(&past, arrival, grant),
+            Ok((Claim::Full, _)) => self.refuse(
+                arrival.lane,
+                grant,
+                &NotServed::Remembered(self.streams.settings().remembered_max),
+            ),
+            Err(not_served) => self.refuse(arrival.lane, grant, &not_served),
+        }
+    }
+
+    /// Asks for the stream, and waits while somebody else opens it: in the table of sessions, so that an order to end this
+    /// one is heard.
+    async fn claim(
+        &self,
+        stream: StreamId,
+        grant: &GrantClaims,
+    ) -> Result<(Claim, Option<Entry>), NotServed> {
         let mut entry = None;
         loop {
-            match self.streams.claim(granted.stream) {
-                Claim::Known(known) => return self.attach(&known, arrival, grant),
-                Claim::Open(opening) => match self.enter(entry, grant) {
-                    Ok(entry) => return self.open_stream(opening, entry, arrival, grant).await,
-                    Err(not_served) => return self.refuse(arrival.lane, grant, &not_served),
-                },
-                Claim::Wait(opened) => {
-                    let entered = match self.enter(entry, grant) {
-                        Ok(entered) => entered,
-                        Err(not_served) => return self.refuse(arrival.lane, grant, &not_served),
-                    };
-                    let cut = entered.cut();
-                    entry = Some(entered);
-                    tokio::select! {
-                        ended = cut.wait() => return self.refuse(arrival.lane, grant, &NotServed::Cut(ended)),
-                        () = opened => {}
-                    }
-                }
+            let opened = match self.streams.claim(stream) {
+                Ok(claim) => return Ok((claim, entry)),
+                Err(opened) => opened,
+            };
+            let entered = self.enter(entry, grant)?;
+            let cut = entered.cut();
+            entry = Some(entered);
+            tokio::select! {
+                ended = cut.wait() => return Err(NotServed::Cut(ended)),
+                () = opened => {}
             }
         }
     }
@@ -79,13 +91,17 @@ impl<R: Resolver> Server<R> {
     async fn open_stream(
         &self,
         opening: Opening,
-        entry: Entry,
+        entry: Option<Entry>,
         arrival: Arrival,
         grant: &GrantClaims,
     ) -> Option<Carriage> {
         if arrival.attach.resume_only {
             return self.refuse(arrival.lane, grant, &NotServed::UnknownStream);
         }
+        let entry = match self.enter(entry, grant) {
+            Ok(entry) => entry,
+            Err(not_served) => return self.refuse(arrival.lane, grant, &not_served),
+        };
         let target = match self.dial(grant, &entry).await {
             Ok(target) => target,
             Err(not_served) => return self.refuse(arrival.lane, grant, &not_served),
@@ -98,31 +114,73 @@ impl<R: Resolver> Server<R> {
             cut: entry.cut(),
             on_change: self.streams.on_change(),
         };
-        let token = arrival.lane.metadata.clone();
+        let (stream, token) = (arrival.attach.stream, arrival.lane.metadata.clone());
         match hold(arrival, target, terms) {
             Ok((held, carrying)) => {
-                opening.succeed(Stream::new(held, grant.session, entry.cut(), &token));
-                Some(Carriage::Stream { entry, carrying: Box::pin(carrying) })
+                let grant_of = held::Grant { token: &token, until: self.granted_until(grant) };
+                opening.succeed(Stream::new(held, grant.session, entry.cut(), grant_of));
+                Some(Carriage::Stream { entry, stream, carrying: Box::pin(carrying) })
             }
             Err(Rejected { lane, code }) => self.refuse(lane, grant, &NotServed::Rejected(code)),
         }
     }
 
-    fn attach(&self, known: &Known, arrival: Arrival, grant: &GrantClaims) -> Option<Carriage> {
-        if let Err(not_served) = may_attach(known, &arrival.attach, grant) {
-            return self.refuse(arrival.lane, grant, &not_served);
+    /// A lane for a stream that runs in this session.
+    fn take_over(
+        &self,
+        held: &Held,
+        session: SessionId,
+        arrival: Arrival,
+        grant: &GrantClaims,
+    ) -> Option<Carriage> {
+        if arrival.attach.key != held.key() {
+            return self.refuse(arrival.lane, grant, &NotServed::Proof(OTHER_KEY));
         }
-        let (stream, generation) = (arrival.attach.stream, arrival.attach.generation);
-        let token = arrival.lane.metadata.clone();
-        match known.held.attach(arrival) {
+        // A client that never had an answer asks for its stream in a new session. The gateway will know better by the time
+        // that it asks again.
+        if grant.session != session {
+            return self.refuse(arrival.lane, grant, &NotServed::OtherSession);
+        }
+        self.attach(held, arrival, grant)
+    }
+
+    /// A lane for a stream that is over: whichever session it comes with, its client learns how that one ended.
+    fn tell_end(&self, past: &Past, arrival: Arrival, grant: &GrantClaims) -> Option<Carriage> {
+        self.keep_grant(&arrival.attach, &[], grant);
+        let not_served = match past.code() {
+            _ if arrival.attach.key != past.key() => NotServed::Proof(OTHER_KEY),
+            code if code != Ended::Finished.code() => NotServed::Rejected(code),
+            _ => match past.finished(grant.session) {
+                Some(held) => return self.attach(held, arrival, grant),
+                None => NotServed::UnknownStream,
+            },
+        };
+        self.refuse(arrival.lane, grant, &not_served)
+    }
+
+    fn attach(&self, held: &Held, arrival: Arrival, grant: &GrantClaims) -> Option<Carriage> {
+        let (attach, token) = (arrival.attach.clone(), arrival.lane.metadata.clone());
+        match held.attach(arrival) {
             Ok(()) => {
-                known.held.set_expiry(self.expiry(grant));
-                self.streams.set_grant(stream, &token, generation);
-                tracing::info!(session = %grant.session, generation, "session goes on over another lane");
+                held.set_expiry(self.expiry(grant));
+                self.keep_grant(&attach, &token, grant);
+                tracing::info!(session = %grant.session, generation = attach.generation, "session goes on over another lane");
                 None
             }
             Err(Rejected { lane, code }) => self.refuse(lane, grant, &NotServed::Rejected(code)),
         }
+    }
+
+    fn keep_grant(&self, attach: &Attach, token: &[u8], grant: &GrantClaims) {
+        let grant = held::Grant { token, until: self.granted_until(grant) };
+        self.streams.set_grant(attach.stream, grant, attach.generation);
+    }
+
+    /// From when on this grant opens nothing, by this machine's monotonic clock.
+    fn granted_until(&self, grant: &GrantClaims) -> Instant {
+        let now = Instant::now();
+        let left = self.clock.now(now).map_or(SKEW, |clock| grant.exp.plus(SKEW).since(clock));
+        now + left
     }
 
     /// The session's hard expiry on this machine's monotonic clock.
@@ -147,21 +205,8 @@ fn check(Arrival { lane, attach, .. }: &Arrival, granted: Granted) -> Result<(),
     if !verify_proof(attach) {
         return Err(NotServed::Proof("its proof is wrong"));
     }
+    if !attach.has_our_version() {
+        return Err(NotServed::Version);
+    }
     Ok(())
-}
-
-fn may_attach(known: &Known, attach: &Attach, grant: &GrantClaims) -> Result<(), NotServed> {
-    if attach.key != known.held.key() {
-        return Err(NotServed::Proof("it names another key than the stream has"));
-    }
-    if grant.session == known.session {
-        return Ok(());
-    }
-    // A client that never had an answer asks for its stream in a new session. It learns how the old one ended; if that is
-    // still to come, it asks again, and the gateway will know better by then.
-    match known.held.state() {
-        StreamState::Over(over) if over.code == Ended::Finished.code() => Err(NotServed::UnknownStream),
-        StreamState::Over(over) => Err(NotServed::Rejected(over.code)),
-        StreamState::Attached { .. } | StreamState::Detached { .. } => Err(NotServed::OtherSession),
-    }
 }

@@ -1,13 +1,14 @@
 //! Who may attach to a stream: the fence, the proof, the session, the instance (T6).
 
 use crate::{
-    client::{Attempt, Client, data, open_with, receive, reset, send, welcome},
-    gateway::{Gateway, PATIENCE},
+    client::{Attempt, Client, Record, acknowledge, data, finish, open_with, receive, reset, send, welcome},
+    gateway::{Gateway, PATIENCE, Scene},
     target::{assert_untouched, target},
 };
-use postern_ids::{Refusal, SessionId};
+use postern_ids::{Ended, Refusal, SessionId};
 use postern_token::GrantClaims;
 use postern_tunnel_io::{Lane, stream::SUPERSEDED};
+use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -80,7 +81,7 @@ struct Running {
     lane: Lane,
     tcp: TcpStream,
     instance: [u8; 16],
-    _connector: crate::gateway::Running,
+    connector: crate::gateway::Running,
 }
 
 impl Running {
@@ -95,7 +96,7 @@ impl Running {
         let mut lane = client.open(&gateway, &link, &claims, attempt).await.unwrap();
         let (_, _, instance) = welcome(&mut lane).await;
         let (tcp, _) = target.accept().await.unwrap();
-        Self { gateway, link, client, claims, lane, tcp, instance, _connector: connector }
+        Self { gateway, link, client, claims, lane, tcp, instance, connector }
     }
 
     fn resume(&self, generation: u32) -> Attempt {
@@ -206,10 +207,8 @@ async fn t12_a_resumable_lane_without_a_whole_attach_reaches_no_target() {
     assert_untouched(&target).await;
 }
 
-#[tokio::test]
-async fn half_close_is_kept_and_a_client_that_missed_the_end_is_told() {
-    use crate::client::{Record, acknowledge, finish};
-    let mut running = Running::start().await;
+/// Both directions to their ends, half-closed in between. The client has heard everything, and its lane is still open.
+async fn finish_both_ways(running: &mut Running) {
     send(&mut running.lane, 0, b"question").await;
     finish(&mut running.lane, 8).await;
     let mut question = String::new();
@@ -220,10 +219,94 @@ async fn half_close_is_kept_and_a_client_that_missed_the_end_is_told() {
     assert_eq!(data(&mut running.lane).await, (0, b"answer".to_vec()));
     acknowledge(&mut running.lane, 7).await;
     while receive(&mut running.lane).await.is_some() {}
+}
+
+#[tokio::test]
+async fn t16_a_version_that_was_changed_on_the_way_or_is_not_ours_reaches_no_target() {
+    let (target, address, allow) = target().await;
+    let (gateway, _running) = Gateway::with_connector(&allow).await;
+    let link = gateway.accept().await.link;
+    let client = Client::new();
+    let claims = client.claims(&gateway, address);
+    let good = client.attach(Attempt::first());
+    // After the type and the length: the oldest version, then the newest.
+    for (at, to) in [(5, 0), (7, 2), (7, 0xff), (6, 1)] {
+        let mut changed = good.clone();
+        changed[at] = to;
+        let opened = open_with(&gateway, &link, &claims, changed).await;
+        let refused = Refusal::from_code(opened.unwrap_err()).unwrap();
+        assert!([Refusal::ProofFailed, Refusal::BadRequest].contains(&refused), "byte {at}: {refused:?}");
+    }
+    for version in [0, 2] {
+        let opened = open_with(&gateway, &link, &claims, client.attach_in(version, Attempt::first())).await;
+        assert_eq!(opened.unwrap_err(), Refusal::ResumeUnknown.code(), "signed, and not spoken here");
+    }
+    assert_untouched(&target).await;
+    let mut lane = open_with(&gateway, &link, &claims, good).await.unwrap();
+    assert_eq!(welcome(&mut lane).await.0, 1);
+}
+
+#[tokio::test]
+async fn half_close_is_kept_and_a_client_that_missed_the_end_is_told() {
+    let mut running = Running::start().await;
+    finish_both_ways(&mut running).await;
     let missed = Attempt { received: 7, ..running.resume(6) };
     let mut lane =
         running.client.open(&running.gateway, &running.link, &running.claims, missed).await.unwrap();
     assert_eq!(welcome(&mut lane).await.0, 6);
     let told = receive(&mut lane).await;
     assert_eq!(told, Some(Record::Ack(9)), "everything arrived, and the end of it");
+}
+
+#[tokio::test]
+async fn a_client_that_knows_the_end_is_not_told_of_it_again() {
+    let mut running = Running::start().await;
+    finish_both_ways(&mut running).await;
+    running.lane.shutdown().await.unwrap();
+    running.connector.until(|status| status.sessions_live == 0).await;
+    let again = Attempt { received: 7, ..running.resume(6) };
+    assert_eq!(running.refused(&running.claims, again).await, Refusal::ResumeUnknown);
+}
+
+#[tokio::test]
+async fn t06_an_open_that_is_replayed_after_the_window_dials_nothing_while_its_grant_lives() {
+    let (target, address, allow) = target().await;
+    let limits = "slots = 1\nresume_window_seconds = 1";
+    let (gateway, _running) = Gateway::start(Scene { allow: &allow, limits, ..Scene::default() }).await;
+    let link = gateway.accept().await.link;
+    let client = Client::new();
+    let claims = client.claims(&gateway, address);
+    let mut lane = client.open(&gateway, &link, &claims, Attempt::first()).await.unwrap();
+    welcome(&mut lane).await;
+    drop(target.accept().await.unwrap());
+    link.kill(claims.session, Ended::EndedByAdmin.code());
+    reset(&mut lane).await;
+    // The window is over, and what is not remembered is forgotten once a second.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let opened = client.open(&gateway, &link, &claims, Attempt::first()).await;
+    assert_eq!(opened.unwrap_err(), Ended::EndedByAdmin.code(), "it is told how its stream ended");
+    assert_untouched(&target).await;
+}
+
+#[tokio::test]
+async fn t06_no_stream_is_opened_that_could_not_be_remembered_in_its_turn() {
+    let (target, address, allow) = target().await;
+    let limits = "slots = 1\nsessions_max = 1";
+    let (gateway, running) = Gateway::start(Scene { allow: &allow, limits, ..Scene::default() }).await;
+    let link = gateway.accept().await.link;
+    let open = async || {
+        let client = Client::new();
+        let claims = client.claims(&gateway, address);
+        let lane = client.open(&gateway, &link, &claims, Attempt::first()).await?;
+        drop(target.accept().await.unwrap());
+        link.kill(claims.session, Ended::Revoked.code());
+        running.until(|status| status.sessions_live == 0).await;
+        drop(lane);
+        Ok(())
+    };
+    for _ in 0..4 {
+        assert_eq!(open().await, Ok(()));
+    }
+    assert_eq!(open().await, Err(Refusal::Limit.code()), "the grants of all four could open them again");
+    assert_untouched(&target).await;
 }

@@ -80,8 +80,14 @@ impl Client {
 
     /// The Attach record of an attempt.
     pub(crate) fn attach(&self, attempt: Attempt) -> Vec<u8> {
+        self.attach_in(1, attempt)
+    }
+
+    /// The same, in a version of the stream protocol.
+    pub(crate) fn attach_in(&self, version: u16, attempt: Attempt) -> Vec<u8> {
         let Attempt { generation, resume_only, received, instance } = attempt;
-        let mut fields = vec![0, 1, 0, 1, u8::from(resume_only)];
+        let mut fields = [version.to_be_bytes(), version.to_be_bytes()].concat();
+        fields.push(u8::from(resume_only));
         fields.extend(self.stream.to_bytes());
         fields.extend(self.key());
         fields.extend(generation.to_be_bytes());

@@ -157,7 +157,7 @@ async fn an_end_that_no_gateway_saw_is_in_the_next_list() {
 }
 
 #[tokio::test]
-async fn an_end_that_a_gateway_saw_is_told_to_nobody() {
+async fn an_end_on_a_lane_is_no_news_for_the_other_gateways() {
     let (target, address, allow) = target().await;
     let mut pair = Pair::start(&allow).await;
     let (seen, marker) = (Client::new(), Client::new());
@@ -170,6 +170,27 @@ async fn an_end_that_a_gateway_saw_is_told_to_nobody() {
     pair.near.link.close(1012, "restarting");
     let news = news(&mut pair.far.incoming).await;
     assert_eq!(news.iter().map(|entry| entry.stream).collect::<Vec<_>>(), [marker.stream]);
+}
+
+#[tokio::test]
+async fn f18_an_end_on_a_lane_whose_link_dies_under_it_stands_in_the_next_list() {
+    let (target, address, allow) = target().await;
+    let (gateway, _running) = Gateway::with_connector(&allow).await;
+    let mut dialed = gateway.accept().await;
+    assert_eq!(list(&mut dialed.incoming).await, []);
+    let client = Client::new();
+    let claims = client.claims(&gateway, address);
+    let lane = client.open(&gateway, &dialed.link, &claims, Attempt::first()).await.unwrap();
+    let (tcp, _) = target.accept().await.unwrap();
+    tcp.set_zero_linger().unwrap();
+    drop(tcp);
+    // The lane may have told how its stream ended; this gateway was not there to read it.
+    drop(lane);
+    dialed.link.close(1006, "");
+    let mut dialed = gateway.accept().await;
+    let listed = list(&mut dialed.incoming).await;
+    let told: Vec<_> = listed.iter().map(|entry| (entry.session, entry.state)).collect();
+    assert_eq!(told, [(claims.session, State::Over(Ended::TargetFailed.code()))]);
 }
 
 #[tokio::test]

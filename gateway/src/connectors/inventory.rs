@@ -40,8 +40,11 @@ pub struct Told {
 /// How a stream stands at its connector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Some gateway carries it.
-    Attached,
+    /// Some gateway carries it. Proven by its grant, if nobody here knows its session.
+    Attached {
+        /// Whether it is.
+        is_proven: bool,
+    },
     /// It waits for its client.
     Detached(Box<Stated>),
     /// It waits for its client, and its grant is none of ours for this connector, stream and session.
@@ -52,6 +55,8 @@ pub enum Standing {
 
 /// Hears what connectors hold. Owned here, so that nothing of sessions is known here.
 pub trait Holdings: Send + Sync {
+    /// Whether this session is carried or waits here: then it is known which process holds it.
+    fn knows(&self, session: SessionId) -> bool;
     /// A process has a link here; what other processes of its connector held is gone.
     fn arrived(&self, home: Home);
     /// One entry of a list, or of news.
@@ -135,15 +140,20 @@ impl Reader {
     fn check(&self, entry: &Entry, now: Timestamp) -> Told {
         let home = self.place.home();
         let standing = match entry.state {
-            State::Attached => Standing::Attached,
+            State::Attached => {
+                let is_proven = !self.holdings.knows(entry.session) && self.stated(entry, now).is_some();
+                Standing::Attached { is_proven }
+            }
             State::Over(code) => Standing::Over(code),
-            State::Detached => match self.signer.read_held(&entry.grant, home.connector, now) {
-                Ok(stated) if stated.session == entry.session && stated.stream == entry.stream => {
-                    Standing::Detached(Box::new(stated))
-                }
-                Ok(_) | Err(_) => Standing::Unproven,
-            },
+            State::Detached => self.stated(entry, now).map_or(Standing::Unproven, Standing::Detached),
         };
         Told { home, stream: entry.stream, session: entry.session, generation: entry.generation, standing }
+    }
+
+    /// What the grant says, if it is one of ours for this connector, stream and session.
+    fn stated(&self, entry: &Entry, now: Timestamp) -> Option<Box<Stated>> {
+        let stated = self.signer.read_held(&entry.grant, self.place.connector(), now).ok()?;
+        let is_of_entry = stated.session == entry.session && stated.stream == entry.stream;
+        is_of_entry.then(|| Box::new(stated))
     }
 }

@@ -12,10 +12,15 @@ use bytes::Bytes;
 use postern_ids::{ConnectorId, Refusal};
 use postern_policy::{Permit, Snapshot, model::PrincipalId};
 use postern_tunnel_io::{Lane, Link, Open, OpenError};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How long a connector may take to reach the target: its own limit is 10 s, and it is told nothing of ours.
 pub(super) const OPEN_MAX: Duration = Duration::from_secs(15);
+/// How long a new session waits for a connector that may dial in any moment.
+const FIRST_LINK_MAX: Duration = Duration::from_secs(2);
 /// Links asked one after the other, when one is lost or full.
 pub(super) const ATTEMPTS_MAX: usize = 3;
 
@@ -50,7 +55,7 @@ impl Lanes {
         let mut tried = Vec::new();
         let mut last = OpenFailed::from(self.no_connector());
         while tried.len() < ATTEMPTS_MAX {
-            let Some((place, link)) = self.pick(permit, &tried) else { break };
+            let Some((place, link)) = self.pick(permit, &tried).await else { break };
             tried.push(place);
             carried_by(place.connector());
             let open = self.request(permit, place, None, early.clone())?;
@@ -77,11 +82,26 @@ impl Lanes {
         if self.has_siblings { Refusal::TryNext } else { Refusal::NoConnector }
     }
 
-    pub(super) fn pick(&self, permit: &Permit, tried: &[Place]) -> Option<(Place, Link)> {
+    /// The least loaded link to the site, other than those tried. The first is waited for where it may come any moment: a
+    /// gateway that was restarted is dialed by its clients before its connectors are back.
+    pub(super) async fn pick(&self, permit: &Permit, tried: &[Place]) -> Option<(Place, Link)> {
+        let now = Instant::now();
+        let is_worth_waiting = tried.is_empty() && !self.has_siblings && self.is_expected(permit, now);
+        let patience = if is_worth_waiting { FIRST_LINK_MAX } else { Duration::ZERO };
+        self.registry.await_change((now + patience).into(), || self.pick_now(permit, tried)).await
+    }
+
+    fn pick_now(&self, permit: &Permit, tried: &[Place]) -> Option<(Place, Link)> {
         let snapshot: Arc<Snapshot> = self.policies.snapshot();
         // The binding in force at this moment counts, not the one of the dial (D11).
         let of_site = snapshot.connectors_of(permit.resource().site).map(|connector| connector.id);
         self.registry.pick(of_site, tried, Link::lanes)
+    }
+
+    fn is_expected(&self, permit: &Permit, now: Instant) -> bool {
+        let snapshot: Arc<Snapshot> = self.policies.snapshot();
+        let of_site = snapshot.connectors_of(permit.resource().site).map(|connector| connector.id);
+        self.registry.is_expected(of_site, now)
     }
 
     pub(super) fn request(

@@ -114,7 +114,7 @@ struct Left {
 impl Drop for Left {
     fn drop(&mut self) {
         metrics::gauge!("postern_connector_links").decrement(1.0);
-        if self.registry.leave(self.place) {
+        if self.registry.leave(self.place, std::time::Instant::now()) {
             tracing::info!(connector.id = %self.place.connector(), "connector offline");
         }
     }

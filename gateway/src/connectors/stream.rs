@@ -56,7 +56,7 @@ impl Lanes {
         let mut tried = Vec::new();
         let mut last = OpenFailed::from(self.no_connector());
         while tried.len() < ATTEMPTS_MAX {
-            let Some((place, link)) = self.pick(permit, &tried) else { break };
+            let Some((place, link)) = self.pick(permit, &tried).await else { break };
             tried.push(place);
             carried_by(place.home())?;
             let open = self.request(permit, place, Some(attempt), early.clone())?;

@@ -11,6 +11,7 @@ use crate::{
     connectors::Presence,
     lifecycle::Lifecycle,
     policies::wall_clock,
+    sessions::Abandoned,
 };
 use postern_policy::live::Filter;
 use postern_store::{Store, journal::Sweep};
@@ -39,6 +40,12 @@ pub(super) fn maintain(
     let (journal, store, hard) = (ground.journal.clone(), ground.store.clone(), lifecycle.hard_token());
     let (held, live) = (Arc::clone(&present.held), Arc::clone(&present.live));
     let is_held = move |session| held.knows(session) || !live.matching(&Filter::Session(session)).is_empty();
+    if config.store == StoreUrl::Sqlite {
+        tracing::info!("the store is embedded: one gateway, no failover");
+    } else {
+        let (store, journal) = (ground.store.clone(), ground.journal.clone());
+        lifecycle.maintain("abandoned sessions", Abandoned::new(store, journal, is_held.clone()).run());
+    }
     let sweep = Sweep { wait: RESUMABLE_FOR, is_held: Box::new(is_held) };
     lifecycle.spawn(async move { journal.ship(store, sweep, hard).await });
     let presence = Presence { connectors: present.connectors.clone(), store: ground.store.clone() };
@@ -49,9 +56,6 @@ pub(super) fn maintain(
     lifecycle.maintain("key announcements", present.connectors.clone().announce_changes());
     if config.certificates.is_empty() {
         lifecycle.maintain("certificate", presented.clone().keep_fresh());
-    }
-    if config.store == StoreUrl::Sqlite {
-        tracing::info!("the store is embedded: one gateway, no failover");
     }
 }
 

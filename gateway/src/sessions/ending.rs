@@ -1,6 +1,9 @@
 //! The end of a session: once, whoever brings it about, recorded after the bytes stopped (D14).
 
-use super::{duty::Duty, held::Hold};
+use super::{
+    duty::Duty,
+    held::{Hold, MOVED},
+};
 use postern_ids::{ConnectorId, Ended, SessionId};
 use postern_tunnel_io::Cut;
 use std::{fmt, sync::Arc};
@@ -87,12 +90,9 @@ impl Ending {
     pub(super) fn leave(mut self, up: u64, down: u64) {
         let Some(mut duty) = self.duty.take() else { return };
         duty.add(up, down);
-        let left = match self.hold.take() {
+        match self.hold.take() {
             Some(hold) => hold.let_go(*duty),
-            None => Some(*duty),
-        };
-        if let Some(duty) = left {
-            duty.leave("a newer lane carries it");
+            None => duty.leave(MOVED),
         }
     }
 

@@ -5,6 +5,7 @@
 //! A session is always in exactly one place: in the hands of the task that carries it, or in the table of those that wait
 //! for their client ([`HeldSessions`]).
 
+mod abandoned;
 mod admit;
 mod again;
 mod duty;
@@ -18,6 +19,7 @@ mod session;
 mod stream;
 mod web;
 
+pub use abandoned::Abandoned;
 pub use admit::{Asking, Door};
 pub use held::{HeldOf, HeldSessions};
 pub use keep::keep;

@@ -133,7 +133,13 @@ async fn splice(admitted: Admitted, target: Lane, ending: Ending, order: Option<
         }
     };
     match after {
-        After::Over(ended) => ending.end(ended, up, down),
+        After::Over(ended) => {
+            // A client that is coming back over a newer lane has made this one powerless.
+            if matches!(end, ForwardEnd::Cut(_)) {
+                ending.kill(ended);
+            }
+            ending.end(ended, up, down);
+        }
         After::Waits => {
             tracing::info!(session.id = %ending.session(), by = ?end, "session.detached: it waits for its client");
             ending.detach(up, down);

@@ -2,7 +2,7 @@
 
 use crate::support::{
     Stage,
-    streams::{Answer, StreamClient},
+    streams::{Answer, StreamClient, reset_code},
 };
 use postern_ids::{Ended, Refusal};
 use postern_tunnel_io::inventory::State;
@@ -39,6 +39,30 @@ async fn t07_a_revocation_between_the_decision_and_the_first_byte_ends_the_sessi
     stage.scene.until(|| stage.holder.kills() == [(session, Ended::Revoked.code())]).await;
     stage.ended(session, Ended::Revoked).await;
     assert_eq!(stage.ends_of(session).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t07_a_revocation_is_an_order_to_the_connector_and_not_to_one_lane_only() {
+    let mut stage = Stage::new().await;
+    let (_link, mut carried) = stage.open().await;
+    // Its client may be coming back over a newer lane of another gateway: then a reset of this one means nothing.
+    stage.revoke().await;
+    assert_eq!(reset_code(&mut carried.lane).await, Ended::Revoked.code());
+    stage.scene.until(|| stage.holder.kills() == [(carried.session, Ended::Revoked.code())]).await;
+    stage.ended(carried.session, Ended::Revoked).await;
+    assert_eq!(stage.ends_of(carried.session).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f18_a_session_that_ended_while_its_link_died_is_recorded_with_its_own_end() {
+    let mut stage = Stage::new().await;
+    let (_link, carried) = stage.open().await;
+    let over = stage.holder.entry(State::Over(Ended::TargetFailed.code()));
+    stage.holder.link.close(1006, "lost");
+    stage.waits().await;
+    stage.connector_back(vec![over]).await;
+    stage.ended(carried.session, Ended::TargetFailed).await;
+    assert_eq!(stage.ends_of(carried.session).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,6 +64,27 @@ async fn t08_a_connector_has_no_word_about_sessions_of_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f13_a_late_word_that_a_session_waits_makes_none_wait_that_goes_on_elsewhere() {
+    let mut stage = Stage::new().await;
+    let session = stage.open_and_lose().await;
+    let late = stage.holder.entry(State::Detached);
+    let elsewhere = Entry { generation: 2, ..stage.holder.entry(State::Attached) };
+    let mut stage = stage.restart().await;
+    stage.connector_back(Vec::new()).await;
+    // Over two links, so that what was said first comes last.
+    stage.holder.tell(vec![elsewhere]);
+    stage.holder.tell(vec![late.clone()]);
+    let marker = Entry { session: SessionId::from_bytes([9; 16]), ..late.clone() };
+    stage.holder.tell(vec![marker.clone()]);
+    stage.scene.until(|| stage.holder.kills() == [(marker.session, Ended::ResumeFailed.code())]).await;
+    assert_eq!(stage.scene.node.held().waiting(), 0);
+    // Waiting after that very attempt is news.
+    stage.holder.tell(vec![Entry { generation: 2, ..late }]);
+    stage.waits().await;
+    assert!(stage.scene.node.held().knows(session));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn d11_a_session_at_a_resource_that_its_connector_may_not_serve_is_ended_on_sight() {
     let mut stage = Stage::new().await;
     let session = stage.open_and_lose().await;

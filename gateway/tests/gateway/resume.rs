@@ -205,6 +205,17 @@ async fn a_client_that_comes_back_before_its_connector_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f01_a_new_session_at_a_gateway_that_was_restarted_waits_for_its_connector() {
+    let mut stage = Stage::new().await.restart().await;
+    let (link, _incoming) = stage.dial().await;
+    let mut client = StreamClient { instance: stage.connector.instance.to_bytes(), ..StreamClient::new() };
+    let opening = tokio::spawn(async move { client.open(&link, "db-1").await.map(|_| ()) });
+    stage.scene.until(|| stage.scene.node.live().len() == 1).await;
+    stage.connector_back(Vec::new()).await;
+    assert_eq!(opening.await.unwrap(), Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_open_whose_answer_was_lost_on_the_way_is_found_again() {
     let mut stage = Stage::new().await;
     stage.holder.answer(Answer::Silence);

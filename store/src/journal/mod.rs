@@ -221,6 +221,11 @@ impl Journal {
         !self.inner.status.is_failing() && !self.inner.status.is_full() && !self.inner.queue.room.is_closed()
     }
 
+    /// The node that this journal is of.
+    pub fn node(&self) -> NodeId {
+        self.inner.node
+    }
+
     /// The name of this journal's chain in the store's audit.
     pub fn chain(&self) -> &str {
         &self.inner.chain

@@ -246,6 +246,37 @@ contract! {
         assert_eq!(row(f, resumable).await.ended.unwrap().0, Ended::Lost);
     }
 
+    async fn d14_sessions_of_a_gateway_that_is_gone_are_found_and_an_end_counts_unless_they_moved(f) {
+        let scene = Scene::new(NOW);
+        let (mut gone, mut other) = (Node::start(f), Node::start(f));
+        for _ in 0..2 {
+            f.store.beat(gone.id).await.unwrap();
+        }
+        f.store.beat(other.id).await.unwrap();
+        let mut beats = f.store.beats().await.unwrap();
+        beats.sort_by_key(|(_, beats)| *beats);
+        assert_eq!(beats, [(other.id, 1), (gone.id, 2)]);
+        let (lost, _) = gone.admit(&scene, 3).await;
+        let (moved, _) = gone.admit(&scene, 1).await;
+        let (over, _) = gone.admit(&scene, 1).await;
+        gone.end(over, 1, Ended::Finished, 0);
+        gone.ship(&f.store).await;
+        assert_eq!(f.store.unended_of(gone.id, 1).await.unwrap().len(), 1, "no more than asked for");
+        let unended = f.store.unended_of(gone.id, 10).await.unwrap();
+        assert_eq!(unended, [(lost, 3), (moved, 1)]);
+        other.resume(&scene, moved, 2).await;
+        unended.iter().for_each(|&(session, generation)| other.end(session, generation, Ended::Lost, 0));
+        other.ship(&f.store).await;
+        let ends = [row(f, lost).await, row(f, moved).await, row(f, over).await];
+        let ends = ends.map(|entry| entry.ended.map(|(ended, _)| ended));
+        assert_eq!(ends, [Some(Ended::Lost), None, Some(Ended::Finished)]);
+        // It counts as gone only as long as it is silent.
+        f.store.forget_node(gone.id, 1).await.unwrap();
+        assert_eq!(f.store.beats().await.unwrap().len(), 2);
+        f.store.forget_node(gone.id, 2).await.unwrap();
+        assert_eq!(f.store.beats().await.unwrap(), [(other.id, 1)]);
+    }
+
     async fn a_start_ends_neither_what_is_held_here_nor_what_moved(f) {
         let scene = Scene::new(NOW);
         let (mut node, mut other) = (Node::start(f), Node::start(f));

@@ -36,8 +36,13 @@ pub struct Copied {
 }
 
 /// What the command says when there was no session yet, so that none can be lost.
-const NOT_OPENED: &[&str] =
-    &["no connector of this site is online", "postern: TLS with", "postern: connect", "cannot be reached"];
+const NOT_OPENED: &[&str] = &[
+    "no connector of this site is online",
+    "postern: could not connect to",
+    "postern: TLS with",
+    "postern: the connection broke during the upgrade",
+    "cannot be reached",
+];
 
 impl Copied {
     /// Whether at least one copy came through, and none was lost or wrong.

@@ -13,6 +13,9 @@ const STALL_BAR: Duration = Duration::from_secs(2);
 /// A silent partition is noticed within this.
 const PARTITION_BAR: Duration = Duration::from_secs(10);
 
+/// People whose gateway freezes go on at another within this: the silence is noticed, then they resume (F2).
+const FROZEN_BAR: Duration = Duration::from_secs(12);
+
 /// One kill, as the people at the other end felt it.
 #[derive(Debug, Clone, Copy)]
 pub struct Stall {
@@ -37,12 +40,16 @@ pub struct Report {
     pub not_opened: u64,
     /// Bytes that did not arrive, or arrived changed.
     pub bytes_lost: u64,
+    /// Times that a session went on over another link.
+    pub resumes: u64,
     /// Resumes that no fault explains.
     pub false_detaches: u64,
     /// Records or connections that came twice.
     pub double_deliveries: u64,
     /// How long silent partitions went unnoticed.
     pub partitions: Vec<Duration>,
+    /// The stalls of those whose gateway froze.
+    pub frozen: Vec<Duration>,
     /// How long the storm took.
     pub took: Duration,
 }
@@ -55,9 +62,11 @@ impl Report {
         self.sessions_lost.extend(other.sessions_lost);
         self.not_opened += other.not_opened;
         self.bytes_lost += other.bytes_lost;
+        self.resumes += other.resumes;
         self.false_detaches += other.false_detaches;
         self.double_deliveries += other.double_deliveries;
         self.partitions.extend(other.partitions);
+        self.frozen.extend(other.frozen);
         self.took += other.took;
     }
 
@@ -77,10 +86,13 @@ impl Report {
         if quick.is_some_and(|stall| stall > STALL_BAR) {
             missed.push(format!("stall p99 after a quick restart: {quick:?}, the bar is {STALL_BAR:?}"));
         }
-        if let Some(worst) = self.partitions.iter().max().filter(|worst| **worst > PARTITION_BAR) {
-            missed.push(format!(
-                "a silent partition went unnoticed for {worst:?}, the bar is {PARTITION_BAR:?}"
-            ));
+        for (what, times, bar) in [
+            ("a silent partition went unnoticed", &self.partitions, PARTITION_BAR),
+            ("a frozen gateway stalled its sessions", &self.frozen, FROZEN_BAR),
+        ] {
+            if let Some(worst) = times.iter().max().filter(|worst| **worst > bar) {
+                missed.push(format!("{what} for {worst:?}, the bar is {bar:?}"));
+            }
         }
         missed
     }
@@ -99,6 +111,7 @@ impl Report {
             ("stall", self.stalls.iter().map(|s| s.stall).collect()),
             ("stall after a restart ≤ 0.5 s", self.after_quick_restarts()),
             ("silent partition noticed after", self.partitions.clone()),
+            ("stall under a frozen gateway", self.frozen.clone()),
         ] {
             let times: Vec<Duration> = times;
             for (part, percent) in [("p50", 50), ("p99", 99), ("max", 100)] {
@@ -106,6 +119,7 @@ impl Report {
                 row(&format!("{name} {part}"), shown);
             }
         }
+        row("resumes", self.resumes.to_string());
         row("sessions lost", self.lost().to_string());
         row("sessions not opened meanwhile", self.not_opened.to_string());
         row("bytes lost", self.bytes_lost.to_string());
@@ -131,9 +145,11 @@ impl Report {
             "stall_seconds": times(&stalls),
             "stall_after_quick_restart_seconds": times(&self.after_quick_restarts()),
             "partition_noticed_seconds": times(&self.partitions),
+            "stall_under_frozen_gateway_seconds": times(&self.frozen),
             "sessions_lost": self.lost(),
             "sessions_not_opened": self.not_opened,
             "bytes_lost": self.bytes_lost,
+            "resumes": self.resumes,
             "false_detaches": self.false_detaches,
             "double_deliveries": self.double_deliveries,
             "took_seconds": self.took.as_secs_f64(),
@@ -190,9 +206,10 @@ mod tests {
             false_detaches: 1,
             double_deliveries: 1,
             partitions: vec![Duration::from_secs(11)],
+            frozen: vec![Duration::from_secs(13)],
             ..Report::default()
         };
-        assert_eq!(bad.missed().len(), 6);
+        assert_eq!(bad.missed().len(), 7);
         assert!(bad.table().contains("double deliveries"));
         assert_eq!(bad.json()["bytes_lost"], 1);
     }

@@ -13,6 +13,9 @@ const CALM: (Duration, Duration) = (Duration::from_millis(20), Duration::from_mi
 /// Longer than the longest back-off and a slow start together, and far below the window.
 const BACK_WITHIN: Duration = Duration::from_secs(60);
 
+/// A record that is on disk is in the store within this.
+const SHIPPED_WITHIN: Duration = Duration::from_secs(2);
+
 /// What is done to a fleet.
 #[derive(Debug, Clone, Copy)]
 pub struct Storm {
@@ -45,30 +48,37 @@ impl Storm {
         let resumed_before = fleet.resumes()?;
         let mut report = Report { seed: self.seed, ..Report::default() };
         let people = People::start(fleet, scratch, self.copy_mib)?;
+        let mut explained = 0;
         for number in 0..self.kills {
-            let stall = kill_once(fleet, &people, &mut chance).with_context(|| format!("kill {number}"))?;
+            let (stall, hit) =
+                kill_once(fleet, &people, &mut chance).with_context(|| format!("kill {number}"))?;
             told(number, stall);
             report.stalls.push(stall);
+            explained += hit;
         }
         people.finish(&mut report, fleet)?;
-        report.false_detaches = false_detaches(fleet, resumed_before, &report)?;
+        report.resumes = settled_resumes(fleet)? - resumed_before;
+        report.false_detaches = report.resumes.saturating_sub(explained);
         report.took = began.elapsed();
         Ok(report)
     }
 }
 
 /// Kills a gateway that carries somebody at a random moment, starts it again at once, and waits until the loads come back.
-fn kill_once(fleet: &mut Fleet, people: &People, chance: &mut Chance) -> Result<Stall> {
+/// Gives how many links of clients it cost too: each person has one, and resumes once for it.
+fn kill_once(fleet: &mut Fleet, people: &People, chance: &mut Chance) -> Result<(Stall, u64)> {
     std::thread::sleep(chance.between(CALM.0, CALM.1));
     let carriers: Vec<usize> =
         (0..).zip(&fleet.nodes).filter(|(_, node)| node.front.open() > 0).map(|(number, _)| number).collect();
     let chosen = usize::try_from(chance.below(u64::try_from(carriers.len())?))?;
     let victim = carriers.get(chosen).copied().unwrap_or(0);
+    let hit = fleet.node(victim)?.front.open();
     let killed = Instant::now();
     let restart = fleet.kill_and_restart(victim)?;
     people.typing.await_progress(BACK_WITHIN)?;
     people.bulk.await_progress(BACK_WITHIN)?;
-    Ok(Stall { restart, stall: people.typing.longest_gap(killed) })
+    let stall = people.typing.longest_gap(killed).max(people.bulk.longest_gap(killed));
+    Ok((Stall { restart, stall }, u64::try_from(hit)?))
 }
 
 impl People {
@@ -120,19 +130,17 @@ fn account_copies(report: &mut Report, copied: &Copied) {
     report.bytes_lost += copied.wrong;
 }
 
-/// Each of the four people resumes once for a kill of the gateway that carries them, and for nothing else.
-fn false_detaches(fleet: &Fleet, before: u64, report: &Report) -> Result<u64> {
-    const PEOPLE: u64 = 4;
-    let explained = PEOPLE * u64::try_from(report.stalls.len())?;
-    let mut seen = 0;
-    // Records reach the store a moment after they are on disk.
+/// How many resumes there were, once no more of their records reach the store.
+fn settled_resumes(fleet: &Fleet) -> Result<u64> {
+    let (mut seen, mut since) = (fleet.resumes()?, Instant::now());
     let settled = || {
         let now = fleet.resumes().ok()?;
-        let is_same = std::mem::replace(&mut seen, now) == now;
-        is_same.then_some(now)
+        if std::mem::replace(&mut seen, now) != now {
+            since = Instant::now();
+        }
+        (since.elapsed() >= SHIPPED_WITHIN).then_some(now)
     };
-    let (after, _) = wait::eventually("the records of resumes", BACK_WITHIN, settled)?;
-    Ok((after - before).saturating_sub(explained))
+    Ok(wait::eventually("the records of resumes", BACK_WITHIN, settled)?.0)
 }
 
 /// Cuts a fleet's client off without a word, so many times, and gives how long each cut went unnoticed.
@@ -181,6 +189,7 @@ pub fn freeze(fleet: &mut Fleet, scratch: &Scratch) -> Result<Report> {
     let mut report = Report::default();
     for load in loads {
         load.await_progress(BACK_WITHIN)?;
+        report.frozen.push(load.longest_gap(frozen));
         account_load(&mut report, fleet, &load.finish(BACK_WITHIN)?);
     }
     Ok(report)

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A shorter time without an arrival is the machine's own noise.
-const GAP_MIN: Duration = Duration::from_millis(50);
+const GAP_MIN: Duration = Duration::from_millis(20);
 
 /// So many gaps are remembered, the newest.
 const GAPS_MAX: usize = 10_000;

@@ -5,8 +5,9 @@ use anyhow::Result;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What the target knows of one stream.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,7 +32,11 @@ struct Book {
     streams: Mutex<BTreeMap<u64, Seen>>,
     open: AtomicU64,
     accepted: AtomicU64,
+    is_holding: AtomicBool,
 }
+
+/// How often a target that reads nothing looks whether it may.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 impl Witness {
     /// Listens, with a thread per connection.
@@ -60,6 +65,11 @@ impl Witness {
         self.address
     }
 
+    /// Stops reading, or reads on: what is sent meanwhile fills every buffer on the way.
+    pub fn hold(&self, is_holding: bool) {
+        self.book.is_holding.store(is_holding, Ordering::SeqCst);
+    }
+
     /// How many connections are open.
     pub fn open(&self) -> u64 {
         self.book.open.load(Ordering::SeqCst)
@@ -68,6 +78,11 @@ impl Witness {
     /// How many connections it ever accepted.
     pub fn connections(&self) -> u64 {
         self.book.accepted.load(Ordering::SeqCst)
+    }
+
+    /// What it knows of every stream.
+    pub fn all(&self) -> Vec<(u64, Seen)> {
+        self.book.lock().iter().map(|(number, seen)| (*number, *seen)).collect()
     }
 
     /// What it knows of a stream.
@@ -88,6 +103,9 @@ fn serve(mut stream: TcpStream, book: &Book) -> std::io::Result<()> {
     let mut ledger = Ledger::default();
     let mut entered = Tally::default();
     loop {
+        while book.is_holding.load(Ordering::SeqCst) {
+            std::thread::sleep(LOOK_EVERY);
+        }
         let count = stream.read(&mut buffer)?;
         let bytes = buffer.get(..count).unwrap_or_default();
         if bytes.is_empty() {

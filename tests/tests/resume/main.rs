@@ -4,5 +4,6 @@
 mod gateways;
 mod network;
 mod rights;
+mod streams;
 mod support;
 mod time;

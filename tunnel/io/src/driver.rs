@@ -18,8 +18,11 @@ use tokio::{
     time::Sleep,
 };
 
-/// Messages in one turn before the task lets others run.
-const TURN_MAX: usize = 32;
+/// What is moved one way in one turn before the task lets others run. It is little: a task that was woken by what came
+/// waits in the slot of this thread until the turn ends, while the other threads sleep.
+const TURN_BYTES: usize = 256 * 1024;
+/// The same for messages, if they are small.
+const TURN_MESSAGES: usize = 32;
 /// How long a peer has to answer our close.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -64,6 +67,24 @@ enum Phase {
     Closed,
 }
 
+/// How much of a turn is used up.
+#[derive(Debug, Default)]
+struct Turn {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Turn {
+    fn goes_on(&self) -> bool {
+        self.messages < TURN_MESSAGES && self.bytes < TURN_BYTES
+    }
+
+    fn moved(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when the link is over; its last words may wait still.
     fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -83,7 +104,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes until the socket or the machine has enough; true when the turn ended first.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
-        for _ in 0..TURN_MAX {
+        let mut turn = Turn::default();
+        while turn.goes_on() {
             if self.phase == Phase::Closed {
                 return false;
             }
@@ -102,7 +124,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             match self.next_message(cx) {
                 Outcome::Idle => return false,
-                Outcome::Message => self.socket.send(),
+                Outcome::Message => {
+                    turn.moved(self.socket.transmit().len());
+                    self.socket.send();
+                }
                 Outcome::Close { code, reason } => {
                     self.socket.close(code, &reason);
                     self.phase = Phase::Closed;
@@ -143,12 +168,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads until nothing is there or the listener is too far behind; true when the turn ended first.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
-        for _ in 0..TURN_MAX {
+        let mut turn = Turn::default();
+        while turn.goes_on() {
             if self.phase == Phase::Closed || self.is_listener_behind(cx) {
                 return false;
             }
             match self.socket.poll_receive(cx) {
-                Poll::Ready(received) => self.on_received(received),
+                Poll::Ready(received) => {
+                    turn.moved(received.len());
+                    self.on_received(received);
+                }
                 Poll::Pending => {
                     self.tell_heard();
                     return false;

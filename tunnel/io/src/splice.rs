@@ -11,8 +11,8 @@ use std::{
 };
 use tokio::{io::AsyncWrite, net::TcpStream};
 
-/// Chunks of one direction before the other has its turn.
-const TURN_MAX: usize = 16;
+/// Chunks of one direction before the other has its turn, and the task of the link, which waits for the end of this one.
+const TURN_MAX: usize = 4;
 
 /// Carries bytes between a lane (A) and a TCP connection (B) until both directions are closed, one of them is lost, or
 /// the cut is given. Half-close is kept both ways. A TCP connection that breaks resets the lane with `target_failed`;

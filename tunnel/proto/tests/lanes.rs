@@ -7,7 +7,7 @@ use bytes::Bytes;
 use pair::Pair;
 use postern_ids::{Refusal, SessionId, StreamId};
 use postern_tunnel_proto::{
-    Config, EndedBy, Event, Limits, Open, OpenError, Reset, ResetClass, Side, Versions, WriteError,
+    Config, EndedBy, Event, Limits, Open, OpenError, Read, Reset, ResetClass, Side, Versions, WriteError,
     inventory::{Entry, State},
 };
 use std::time::Duration;
@@ -113,10 +113,19 @@ fn a_large_payload_is_never_copied() {
     assert!(out.slices().any(|slice| slice.as_ptr() == data.as_ptr() && slice.len() == data.len()));
     let message = out.to_bytes();
     pair.b.link.handle_message(message.clone(), pair.now);
-    let Ok(postern_tunnel_proto::Read::Chunk(chunk)) = pair.b.link.read(lane, usize::MAX) else {
-        panic!("no chunk")
-    };
+    let Ok(Read::Chunk(chunk)) = pair.b.link.read(lane, usize::MAX) else { panic!("no chunk") };
     assert!(message.as_ptr_range().contains(&chunk.as_ptr()));
+}
+
+#[test]
+fn bulk_is_not_cut_to_fill_a_message_up() {
+    let mut pair = Pair::new();
+    let lane = pair.lane(1);
+    pair.a.link.write(lane, &mut bulk(256 * KIB)).unwrap();
+    pair.drive();
+    while let Ok(Read::Chunk(chunk)) = pair.b.link.read(lane, usize::MAX) {
+        assert!(chunk.len() >= 32 * KIB, "{}", chunk.len());
+    }
 }
 
 #[test]

@@ -23,6 +23,8 @@ use tokio::sync::Notify;
 const SLOTS_MAX: usize = 64;
 /// Two processes with one key would take over from each other without end; one of them waits (F21).
 const TAKEOVER_PAUSE: Duration = Duration::from_secs(5);
+/// A connector dials again within this after it was cut off, and after this gateway began to listen: a few attempts.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 /// A link's place in the registry; places are never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,6 +61,9 @@ pub enum EnterError {
 #[derive(Debug)]
 pub struct Registry<L> {
     connectors: Mutex<HashMap<ConnectorId, Held<L>>>,
+    /// When connectors lost their last link, of those that did a moment ago.
+    left: Mutex<HashMap<ConnectorId, Instant>>,
+    since: Instant,
     serial: AtomicU64,
     /// Rung when a link becomes usable or a connector's process changes.
     changed: Notify,
@@ -109,7 +114,13 @@ impl<L> Slot<L> {
 
 impl<L> Default for Registry<L> {
     fn default() -> Self {
-        Self { connectors: Mutex::default(), serial: AtomicU64::new(1), changed: Notify::new() }
+        Self {
+            connectors: Mutex::default(),
+            left: Mutex::default(),
+            since: Instant::now(),
+            serial: AtomicU64::new(1),
+            changed: Notify::new(),
+        }
     }
 }
 
@@ -155,7 +166,7 @@ impl<L: Clone> Registry<L> {
     }
 
     /// Takes a link out that has ended. Whether that was the connector's last.
-    pub fn leave(&self, place: Place) -> bool {
+    pub fn leave(&self, place: Place, now: Instant) -> bool {
         let mut connectors = self.lock();
         let Some(held) = connectors.get_mut(&place.connector()) else { return false };
         let before = held.links.len();
@@ -163,8 +174,18 @@ impl<L: Clone> Registry<L> {
         let was_last = before > 0 && held.links.is_empty();
         if held.links.is_empty() {
             connectors.remove(&place.connector());
+            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            left.retain(|_, at| now.saturating_duration_since(*at) < BACK_WITHIN);
+            left.insert(place.connector(), now);
         }
         was_last
+    }
+
+    /// Whether one of these connectors may dial in any moment: it was here a moment ago, or this gateway was not.
+    pub fn is_expected(&self, mut of: impl Iterator<Item = ConnectorId>, now: Instant) -> bool {
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < BACK_WITHIN;
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        of.any(|id| is_recent(self.since) || left.get(&id).copied().is_some_and(is_recent))
     }
 
     /// The connector said what it holds: from here on lanes go to this link. False if that was known already.

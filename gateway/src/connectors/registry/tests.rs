@@ -42,7 +42,7 @@ fn a_replaced_link_that_leaves_late_takes_nothing_with_it() {
     let (registry, now) = (Registry::default(), Instant::now());
     let old = enter(&registry, dialer(1, 1, 0), "old", now);
     enter(&registry, dialer(1, 1, 0), "new", now);
-    assert!(!registry.leave(old.place));
+    assert!(!registry.leave(old.place, now));
     assert_eq!(pick(&registry, &[1]), Some("new"));
 }
 
@@ -71,7 +71,7 @@ fn f21_two_instances_that_take_over_from_each_other_are_damped() {
 fn f04_a_restarted_connector_whose_links_are_gone_enters_at_once() {
     let (registry, now) = (Registry::default(), Instant::now());
     let first = enter(&registry, dialer(1, 1, 0), "first", now);
-    assert!(registry.leave(first.place), "it was the last");
+    assert!(registry.leave(first.place, now), "it was the last");
     enter(&registry, dialer(1, 2, 0), "second", now + Duration::from_millis(10));
 }
 
@@ -140,4 +140,18 @@ async fn a_process_that_links_within_the_patience_is_reached_and_another_one_end
     assert_eq!(registry.reach(home(1, 2), &[], |_| 0, patient).await, Way::OtherInstance);
     let at_once = tokio::time::Instant::now();
     assert_eq!(registry.reach(home(2, 1), &[], |_| 0, at_once).await, Way::None);
+}
+
+#[test]
+fn a_connector_is_expected_back_for_a_moment_after_it_left_and_after_the_start() {
+    let (registry, now) = (Registry::default(), Instant::now());
+    let expected = |of: &[u8], at| registry.is_expected(of.iter().map(|n| connector(*n)), at);
+    assert!(expected(&[1], now), "nobody has had the time to dial in");
+    let settled = now + Duration::from_secs(3_600);
+    assert!(!expected(&[1], settled), "nobody has dialed in for an hour");
+    let here = enter(&registry, dialer(1, 1, 0), "here", settled);
+    registry.leave(here.place, settled);
+    assert!(expected(&[2, 1], settled + Duration::from_secs(4)));
+    assert!(!expected(&[2], settled), "another one");
+    assert!(!expected(&[1], settled + BACK_WITHIN), "not for ever");
 }

@@ -46,17 +46,23 @@ impl<L: Clone> Registry<L> {
         load: impl Fn(&L) -> usize,
         until: Instant,
     ) -> Way<L> {
+        let look = || match self.way_to(home, tried, &load) {
+            Way::None => None,
+            known @ (Way::Link(..) | Way::OtherInstance) => Some(known),
+        };
+        self.await_change(until, look).await.unwrap_or(Way::None)
+    }
+
+    /// Waits until a link becomes usable or a connector's process changes, and `look` finds something; not beyond `until`.
+    pub async fn await_change<T>(&self, until: Instant, look: impl Fn() -> Option<T>) -> Option<T> {
         loop {
             // Registered before the look: a link that becomes usable between the two must wake this waiter.
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            match self.way_to(home, tried, &load) {
-                Way::None => {}
-                known @ (Way::Link(..) | Way::OtherInstance) => return known,
+            if let Some(found) = look() {
+                return Some(found);
             }
-            if timeout_at(until, changed).await.is_err() {
-                return Way::None;
-            }
+            timeout_at(until, changed).await.ok()?;
         }
     }
 

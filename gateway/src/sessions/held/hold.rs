@@ -1,9 +1,12 @@
 //! A held session in somebody's hands: it is parked, ended, let go or forgotten, and whoever waits for it hears that.
 
-use super::{HeldSessions, table::Was};
+use super::{HeldSessions, put::Put, table::Was};
 use crate::{connectors::Home, sessions::duty::Duty};
 use postern_ids::{Ended, SessionId};
 use std::{sync::Arc, time::Instant};
+
+/// Why a session leaves a gateway that lives on.
+pub(in crate::sessions) const MOVED: &str = "a newer lane carries it";
 
 /// A held session in somebody's hands.
 pub(in crate::sessions) struct Hold {
@@ -36,11 +39,8 @@ impl From<Was<Duty>> for Known {
 impl Hold {
     /// The session waits for its client from now on.
     pub(in crate::sessions) fn park(self, duty: Duty) {
-        let waits = self.held.lock().park(self.session, duty);
-        self.held.freed.notify_waiters();
-        if let Err(duty) = waits {
-            duty.leave("the gateway stops");
-        }
+        let put = self.held.lock().park(self.session, duty, Instant::now());
+        self.put(put, "the gateway stops");
     }
 
     /// Its connector is to destroy what it holds of it.
@@ -59,11 +59,19 @@ impl Hold {
         self.held.freed.notify_waiters();
     }
 
-    /// It goes on elsewhere. Gives the duty back, unless it waits at its connector again.
-    pub(in crate::sessions) fn let_go(self, duty: Duty) -> Option<Duty> {
-        let left = self.held.lock().let_go(self.session, duty, Instant::now());
+    /// It goes on elsewhere, unless it waits at its connector again.
+    pub(in crate::sessions) fn let_go(self, duty: Duty) {
+        let put = self.held.lock().let_go(self.session, duty, Instant::now());
+        self.put(put, MOVED);
+    }
+
+    fn put(&self, put: Put<Duty>, why_out: &'static str) {
         self.held.freed.notify_waiters();
-        left
+        match put {
+            Put::Waits => {}
+            Put::Over(ended, duty) => duty.end(ended),
+            Put::Out(duty) => duty.leave(why_out),
+        }
     }
 
     /// Nothing came of it, and nothing was known of the session before.

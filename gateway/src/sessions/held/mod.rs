@@ -7,11 +7,12 @@
 mod hold;
 mod news;
 mod past;
+mod put;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub(super) use hold::{Claimed, Hold, Known};
+pub(super) use hold::{Claimed, Hold, Known, MOVED};
 pub use table::HeldOf;
 
 use super::{
@@ -180,11 +181,14 @@ impl HeldSessions {
         let is_lost = |home, waited| {
             waited > HEARD_MAX || (waited > SILENT_MAX && self.registry.links_of(home).is_empty())
         };
-        let over = self.lock().end_waiting(now, |of, duty, since| {
-            let lost = is_lost(of.home, now.saturating_duration_since(since)).then_some(Ended::Lost);
-            duty.cut.ended().or(lost)
+        let cut = self.lock().end_waiting(now, |_, duty, _| duty.cut.ended());
+        self.end_all(cut);
+        let lost = self.lock().end_waiting(now, |of, _, since| {
+            is_lost(of.home, now.saturating_duration_since(since)).then_some(Ended::Lost)
         });
-        self.end_all(over);
+        // No order to the connector: a session that it has not named for so long may live on through another gateway, whose
+        // records then outrank this end.
+        lost.into_iter().for_each(|(_, ended, was)| Known::from(was).duty.end(ended));
     }
 
     fn end_all(&self, over: Vec<(HeldOf, Ended, Was<Duty>)>) {
@@ -224,6 +228,10 @@ impl HeldSessions {
 }
 
 impl Holdings for HeldSessions {
+    fn knows(&self, session: SessionId) -> bool {
+        Self::knows(self, session)
+    }
+
     fn arrived(&self, home: Home) {
         let gone = |of: &HeldOf, _: &Duty, _| {
             let is_other = of.home.connector == home.connector && of.home.instance != home.instance;
@@ -246,7 +254,7 @@ impl Holdings for HeldSessions {
                 self.kill(home, session, ended);
             }
             Follows::Ended(ended, was) => Known::from(was).duty.end(ended),
-            Follows::Moved(was) => was.duty.leave("it was resumed elsewhere"),
+            Follows::Moved(was) => was.duty.leave(MOVED),
             Follows::Adopt(of, stated) => self.adopt(of, generation, *stated),
         }
     }

@@ -36,18 +36,23 @@ impl<D> Table<D> {
             return match standing {
                 Standing::Detached(stated) => self.unknown(stated, home, generation),
                 Standing::Unproven => Follows::Kill(Ended::ResumeFailed),
+                Standing::Attached { is_proven: true } => {
+                    // What is still to come from another link, that it waits after an older attempt, is over.
+                    self.pasts.remember(session, Past::Moved(generation.saturating_sub(1)), now);
+                    Follows::Nothing
+                }
                 // Whoever has it knows; nothing proves that this connector ever had it.
-                Standing::Attached | Standing::Over(_) => Follows::Nothing,
+                Standing::Attached { is_proven: false } | Standing::Over(_) => Follows::Nothing,
             };
         };
         if held.of.home != home {
             return match standing {
                 Standing::Detached(_) | Standing::Unproven => Follows::Kill(Ended::ResumeFailed),
-                Standing::Attached | Standing::Over(_) => Follows::Nothing,
+                Standing::Attached { .. } | Standing::Over(_) => Follows::Nothing,
             };
         }
         match standing {
-            Standing::Attached => self.attached(session, generation, now),
+            Standing::Attached { .. } => self.attached(session, generation, now),
             Standing::Detached(_) => {
                 held.waits_there(generation, now);
                 Follows::Nothing
@@ -92,12 +97,16 @@ impl<D> Table<D> {
     }
 
     fn over(&mut self, session: SessionId, ended: Ended, now: Instant) -> Follows<D> {
-        match self.sessions.get(&session).map(|held| &held.state) {
+        match self.sessions.get_mut(&session).map(|held| &mut held.state) {
             Some(State::Waiting(_)) => {
                 self.end(session, ended, now).map_or(Follows::Nothing, |was| Follows::Ended(ended, was))
             }
-            // The lane that is being asked for is refused with it.
-            Some(State::Busy { .. }) | None => Follows::Nothing,
+            // Its lane tells; or it is dead, and whoever has it will want to let it wait.
+            Some(State::Busy { over, .. }) => {
+                *over = Some(ended);
+                Follows::Nothing
+            }
+            None => Follows::Nothing,
         }
     }
 

@@ -35,10 +35,13 @@ impl Pasts {
 
     pub(super) fn remember(&mut self, session: SessionId, past: Past, now: Instant) {
         self.forget(now);
-        // An end stays an end, whatever is heard later.
-        if matches!(self.of(session), Some(Past::Ended(_))) {
-            return;
-        }
+        let past = match (self.of(session), past) {
+            // An end stays an end, whatever is heard later.
+            (Some(Past::Ended(_)), _) => return,
+            // Links race each other: what is heard last may be older.
+            (Some(Past::Moved(known)), Past::Moved(told)) => Past::Moved(known.max(told)),
+            (Some(Past::Moved(_)) | None, past) => past,
+        };
         self.known.insert(session, (past, now));
         self.oldest_first.push_back((session, now));
     }
@@ -74,6 +77,8 @@ mod tests {
         pasts.remember(session(1), Past::Moved(4), now);
         pasts.remember(session(2), Past::Moved(1), now + REMEMBERED);
         assert_eq!(pasts.of(session(1)), Some(Past::Ended(Ended::Revoked)));
+        pasts.remember(session(2), Past::Moved(0), now + REMEMBERED);
+        assert_eq!(pasts.of(session(2)), Some(Past::Moved(1)), "what is heard later may be older");
         pasts.remember(session(3), Past::Moved(1), now + REMEMBERED + Duration::from_secs(1));
         assert_eq!(pasts.of(session(1)), None);
         assert_eq!(pasts.of(session(2)), Some(Past::Moved(1)));

@@ -74,16 +74,16 @@ pub(super) struct Held<D> {
 
 #[derive(Debug)]
 pub(super) enum State<D> {
-    /// In somebody's hands, who listens to the order to let go. `elsewhere`: the connector said meanwhile that it waits
-    /// again after a newer attempt, which came through another gateway.
-    Busy { order: Detach, elsewhere: Option<u32> },
+    /// In somebody's hands, who listens to the order to let go. Said by the connector meanwhile: `elsewhere`, that it waits
+    /// again after a newer attempt, which came through another gateway; `over`, that it is over.
+    Busy { order: Detach, elsewhere: Option<u32>, over: Option<Ended> },
     /// Waiting for its client.
     Waiting(D),
 }
 
 impl<D> State<D> {
     fn busy(order: &Detach) -> Self {
-        Self::Busy { order: order.clone(), elsewhere: None }
+        Self::Busy { order: order.clone(), elsewhere: None, over: None }
     }
 }
 
@@ -112,7 +112,7 @@ pub(super) struct Table<D> {
     streams: HashMap<(StreamId, [u8; 32]), SessionId>,
     pub(super) pasts: Pasts,
     sessions_max: usize,
-    is_closed: bool,
+    pub(super) is_closed: bool,
 }
 
 impl<D> Table<D> {
@@ -214,18 +214,6 @@ impl<D> Table<D> {
         }
     }
 
-    /// The session waits for its client again. Gives the duty back when it cannot wait here: the node is stopping.
-    pub(super) fn park(&mut self, session: SessionId, duty: D) -> Result<(), D> {
-        let Some(held) = self.sessions.get_mut(&session).filter(|_| !self.is_closed) else {
-            return Err(duty);
-        };
-        if let State::Busy { elsewhere: Some(newer), .. } = held.state {
-            held.generation = held.generation.max(newer);
-        }
-        held.state = State::Waiting(duty);
-        Ok(())
-    }
-
     /// An attempt came to nothing at the connector: the one before counts again.
     pub(super) fn fall_back(&mut self, session: SessionId, generation: u32) {
         if let Some(held) = self.sessions.get_mut(&session) {
@@ -237,20 +225,6 @@ impl<D> Table<D> {
     pub(super) fn end(&mut self, session: SessionId, ended: Ended, now: Instant) -> Option<Was<D>> {
         self.pasts.remember(session, Past::Ended(ended), now);
         self.remove(session)
-    }
-
-    /// Whoever had the session lets it go without an end: it goes on elsewhere. Gives the duty back, unless the connector
-    /// said meanwhile that the session waits again.
-    pub(super) fn let_go(&mut self, session: SessionId, duty: D, now: Instant) -> Option<D> {
-        let Some(held) = self.sessions.get_mut(&session) else { return Some(duty) };
-        if let State::Busy { elsewhere: Some(newer), .. } = held.state {
-            (held.generation, held.state, held.since) = (newer, State::Waiting(duty), now);
-            return None;
-        }
-        let generation = held.generation;
-        self.pasts.remember(session, Past::Moved(generation), now);
-        self.remove(session);
-        Some(duty)
     }
 
     /// Nothing came of a claim on a session that nobody here knew of.

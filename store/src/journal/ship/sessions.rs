@@ -17,6 +17,7 @@ use crate::{
     Store, StoreError,
     change::column,
     db::{Tx, fetch_all},
+    nodes::unended,
 };
 use postern_ids::{Ended, NodeId, SessionId};
 use std::collections::{BTreeMap, btree_map::Entry};
@@ -49,12 +50,7 @@ impl Store {
             chain,
             column(recovered)
         )?;
-        let parsed = rows.iter().map(|(id, generation)| {
-            let session = id.parse().map_err(|_| StoreError::corrupt("sessions.id", id))?;
-            let generation = u32::try_from(*generation);
-            Ok((session, generation.map_err(|_| StoreError::corrupt("sessions.generation", id))?))
-        });
-        parsed.collect()
+        rows.iter().map(|(id, generation)| unended(id, *generation)).collect()
     }
 }
 

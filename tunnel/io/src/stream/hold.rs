@@ -41,7 +41,7 @@ impl fmt::Debug for Terms {
 }
 
 /// A stream that this process holds, or remembers. Clones share it. Once it is over it holds no buffer and no connection;
-/// keep it for the window all the same, so that a client that missed the end can be told.
+/// keep it for the window all the same, so that a client that missed the end can be told; unless it has parted from its client.
 pub struct Held<L = TcpStream>(Arc<Holding<L>>);
 
 struct Holding<L> {
@@ -143,6 +143,11 @@ impl<L: Local> Held<L> {
     /// The generation of the newest lane.
     pub fn generation(&self) -> u32 {
         self.0.lock().engine.stream().generation()
+    }
+
+    /// Whether both sides finished the last lane after an orderly end: then the client knows of it, and will not ask.
+    pub fn has_parted(&self) -> bool {
+        self.0.lock().engine.has_parted()
     }
 
     /// Lets a newer lane carry the stream: accepts it, and resets the older one with *detach* and 4409. The caller has

@@ -14,7 +14,7 @@ use std::time::Instant;
 const SLACK: usize = 2 * 1024;
 /// Control frames fill a message up to here.
 const CONTROL_TARGET: usize = 64 * 1024;
-/// A data frame is not cut to less than this to fit into a message.
+/// Less room than this is not worth asking who might use it.
 const CRUMB: usize = 1024;
 
 impl Link {
@@ -95,6 +95,8 @@ impl Link {
         }
     }
 
+    /// Fills the message up to one chunk, and with what is small enough to ride along. Bulk is not cut to fill the rest:
+    /// a crumb behind each chunk costs the far end a system call, and shifts every later chunk against its buffer.
     fn put_data(&mut self, out: &mut Transmit) {
         let chunk = self.rate.chunk();
         let quantum = i64::try_from(chunk).unwrap_or(i64::MAX);
@@ -105,6 +107,10 @@ impl Link {
                 return;
             }
             let Some((ticket, index)) = self.schedule.next(quantum) else { return };
+            let would_be_cut = self.sendable(index).min(chunk) > room;
+            if !out.is_empty() && would_be_cut && room < chunk / 2 {
+                return;
+            }
             let sent = self.put_lane(index, out, chunk.min(room));
             let more = self.lanes.get(index).is_some_and(|lane| lane.has_work());
             let ticket = self.schedule.served(ticket, sent, more);
@@ -113,6 +119,11 @@ impl Link {
             }
             self.after_sending(index);
         }
+    }
+
+    fn sendable(&self, index: u32) -> usize {
+        let lane = self.lanes.get(index);
+        lane.map_or(0, |lane| usize::try_from(lane.credit.min(lane.outbox.bytes)).unwrap_or(usize::MAX))
     }
 
     /// Sends up to `max` bytes of a lane, and its Fin when that is due. Says how many bytes that took.

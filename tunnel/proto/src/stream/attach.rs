@@ -86,7 +86,7 @@ impl Attach {
     }
 
     /// Whether this implementation speaks a version of the client's range.
-    pub(super) fn has_our_version(&self) -> bool {
+    pub fn has_our_version(&self) -> bool {
         (self.version_min..=self.version_max).contains(&VERSION)
     }
 }

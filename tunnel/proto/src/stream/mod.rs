@@ -25,8 +25,10 @@ use record::{Parser, Record};
 use replay::Replay;
 use std::{collections::VecDeque, time::Instant};
 
-/// Bytes that are read ahead of a lane that does not take them.
-const AHEAD_MAX: usize = 64 * 1024;
+/// Bytes that are read ahead of a lane that does not take them: as many as a lane holds, so that there is enough for it
+/// whenever it takes some. They are kept until they are acknowledged in any case; with a quarter of them, source and lane
+/// waited for each other twice as often.
+const AHEAD_MAX: usize = 256 * 1024;
 
 /// One end of a resumable stream.
 #[derive(Debug)]

@@ -5,3 +5,4 @@ mod buffers;
 mod endings;
 mod resume;
 mod scene;
+mod transcript;

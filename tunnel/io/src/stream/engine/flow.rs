@@ -9,26 +9,22 @@ use std::{
     time::Instant,
 };
 
-/// Rounds of both directions before other tasks have their turn.
-const ROUNDS_MAX: usize = 4;
-/// Chunks of one direction before the other has its turn, and before what came is acknowledged.
+/// Chunks of one direction before the other has its turn, before what came is acknowledged, and before the task of the
+/// link has its own: what was woken here waits for the end of this turn.
 const CHUNKS_MAX: usize = 4;
 /// With its header, a read of this size is one frame of a lane.
 const READ_MAX: usize = CHUNK_MAX - DATA_OVERHEAD;
 
 impl<L: Local> Engine<L> {
     pub(super) fn move_bytes(&mut self, cx: &mut Context<'_>, now: Instant) {
-        for _ in 0..ROUNDS_MAX {
-            let mut is_busy = self.receive(cx, now);
-            is_busy |= self.deliver(cx, now);
-            is_busy |= self.collect(cx, now);
-            self.transmit(cx, now);
-            self.follow();
-            if !is_busy {
-                return;
-            }
+        let mut is_busy = self.receive(cx, now);
+        is_busy |= self.deliver(cx, now);
+        is_busy |= self.collect(cx, now);
+        self.transmit(cx, now);
+        self.follow();
+        if is_busy {
+            cx.waker().wake_by_ref();
         }
-        cx.waker().wake_by_ref();
     }
 
     /// Lane to stream; true when there may be more. The lane is always read: what may come is limited by the stream.

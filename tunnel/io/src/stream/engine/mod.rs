@@ -88,6 +88,11 @@ impl<L: Local> Engine<L> {
         (self.read, self.written)
     }
 
+    /// Both sides have finished the last lane after the end of the stream: the other one knows of the end.
+    pub(super) fn has_parted(&self) -> bool {
+        self.parting.ours.is_some() && self.parting.peers
+    }
+
     pub(super) fn has_lane(&self) -> bool {
         self.lane.is_some()
     }
@@ -180,7 +185,7 @@ impl<L: Local> Engine<L> {
     }
 
     fn leave_if_parted(&mut self) {
-        if self.parting.ours.is_some() && self.parting.peers {
+        if self.has_parted() {
             self.lane = None;
         }
     }

@@ -170,16 +170,16 @@ impl Carrier {
         Ok(())
     }
 
-    /// D13.
-    fn check_bounds(&self, stage: &Stage) -> Result<(), String> {
-        let (held, unread) = (self.stream.replay_held(), self.stream.unread());
+    /// D13, and that nothing is dropped before its time.
+    fn check_bounds(&self, stage: &mut Stage) -> Result<(), String> {
+        let (id, held, unread) = (self.stream.id(), self.stream.replay_held(), self.stream.unread());
         if held > REPLAY_MAX || unread > stage.terms.unread_max.max(ONE_READ) {
-            return Err(format!(
-                "D13: {} holds {held} bytes to send again, {unread} unread",
-                self.stream.id()
-            ));
+            return Err(format!("D13: {id} holds {held} bytes to send again, {unread} unread"));
         }
-        Ok(())
+        match self.stream.over() {
+            Some(_) => Ok(()),
+            None => stage.model.holds_the_unsent(id, self.side, held),
+        }
     }
 
     /// The lane that carries the stream is gone.

@@ -34,6 +34,8 @@ struct Lane {
     /// Bytes that were sent without a gap; what came first of each position was right.
     sent: u64,
     finished: bool,
+    /// It acknowledged what nobody wrote: nothing that follows may be believed.
+    is_condemned: bool,
 }
 
 impl HostileClient {
@@ -121,8 +123,16 @@ impl HostileClient {
         {
             self.fresh.pop();
             let generation = attach.generation;
-            let lane =
-                Lane { at: (end, lane), stream, is_open: false, generation, base: 0, sent, finished: false };
+            let lane = Lane {
+                at: (end, lane),
+                stream,
+                is_open: false,
+                generation,
+                base: 0,
+                sent,
+                finished: false,
+                is_condemned: false,
+            };
             self.lanes.push(lane);
         }
     }
@@ -140,7 +150,16 @@ impl HostileClient {
         let early = records::attach(&attach).into();
         if let Ok(lane) = stage.net.link(end).open(Open { flow: 3, metadata, early }) {
             let at = (end, lane);
-            let lane = Lane { at, stream, is_open: false, generation, base, sent: base, finished };
+            let lane = Lane {
+                at,
+                stream,
+                is_open: false,
+                generation,
+                base,
+                sent: base,
+                finished,
+                is_condemned: false,
+            };
             self.lanes.push(lane);
         }
     }
@@ -179,6 +198,8 @@ impl Lane {
         let len = 1 + rng.below(2_000);
         let take = usize::try_from(len).unwrap();
         let said = match rng.below(24) {
+            // It should be over: whatever is still believed is wrong.
+            _ if self.is_condemned => records::data(self.sent, &[0xee; 300]),
             // Honest enough to be believed.
             0..=9 if !self.finished => {
                 let bytes = flow.bytes(self.sent, take);
@@ -198,12 +219,17 @@ impl Lane {
                 records::data(from, &bytes)
             }
             15 => records::data(self.sent + len, &[0xee; 100]),
-            16 => records::ack(rng.any(), rng.next()),
+            16 => {
+                let received = rng.any();
+                self.is_condemned |= received > records::NEVER_WRITTEN;
+                records::ack(received, rng.next())
+            }
             17 => records::fin(self.sent + 1 + rng.below(2)),
             18 | 19 => {
                 self.finished = true;
                 flow.finished = true;
                 flow.written = self.sent;
+                flow.fins.push(self.sent);
                 records::fin(self.sent)
             }
             20 if self.sent > self.base => records::data(self.sent - 1, &[0xee; 1]),

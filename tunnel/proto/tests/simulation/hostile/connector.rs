@@ -30,6 +30,8 @@ struct Lane {
     attach: Attach,
     facts: Facts,
     is_welcomed: bool,
+    /// Its greeting was wrong: nothing that follows may be believed.
+    is_condemned: bool,
     /// A newer lane of the stream came.
     is_older: bool,
     /// Where its Data began, and how far they went.
@@ -72,8 +74,17 @@ impl HostileConnector {
             older.is_older = true;
         }
         let (base, sent) = (attach.received, attach.received);
-        let lane =
-            Lane { at, attach, facts, is_welcomed: false, is_older: false, base, sent, finished: false };
+        let lane = Lane {
+            at,
+            attach,
+            facts,
+            is_welcomed: false,
+            is_condemned: false,
+            is_older: false,
+            base,
+            sent,
+            finished: false,
+        };
         self.lanes.push(lane);
     }
 
@@ -149,7 +160,7 @@ impl Lane {
         if stage.net.link(end).writable(lane) < 8_000 {
             return;
         }
-        let said = if self.is_older {
+        let said = if self.is_older || self.is_condemned {
             stage.model.saw("a hostile connector spoke on an older lane");
             // Everything would be wrong here.
             records::data(self.sent, &[0xee; 500])
@@ -171,9 +182,11 @@ impl Lane {
         }
     }
 
-    fn greeting(&self, rng: &mut Rng) -> Vec<u8> {
+    fn greeting(&mut self, rng: &mut Rng) -> Vec<u8> {
         let Attach { generation, .. } = self.attach;
-        match rng.below(10) {
+        let kind = rng.below(10);
+        self.is_condemned = kind < 3 || kind == 5;
+        match kind {
             0 => records::welcome(2, generation, 0, INSTANCE),
             1 => records::welcome(1, generation.wrapping_add(1), 0, INSTANCE),
             2 => records::welcome(1, generation, 1 << 50, INSTANCE),
@@ -207,11 +220,16 @@ impl Lane {
                 records::data(from, &bytes)
             }
             15 => records::data(self.sent + len, &[0xee; 100]),
-            16 | 17 => records::ack(rng.any(), rng.next()),
+            16 | 17 => {
+                let received = rng.any();
+                self.is_condemned |= received > records::NEVER_WRITTEN;
+                records::ack(received, rng.next())
+            }
             18 => records::fin(self.sent + 1 + rng.below(2)),
             19 => {
                 self.finished = true;
                 (flow.finished, flow.written) = (true, self.sent);
+                flow.fins.push(self.sent);
                 records::fin(self.sent)
             }
             20 => records::end(rng.pick(&[1000, 4409, 4410, 4412, 0, u16::MAX])),

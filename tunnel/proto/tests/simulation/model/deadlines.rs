@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 /// A gateway hears of a change within a second; a reset or Kill overtakes what waits, on the slowest wire by far in time.
 const BYTES_BOUND: Duration = Duration::from_millis(1_500);
+/// A connector looks at its clock when something is due.
+const CLOCK_BOUND: Duration = Duration::from_millis(50);
 /// An end without a lane learns it from its next attempt.
 const OVER_BOUND: Duration = Duration::from_millis(3_500);
 
@@ -78,6 +80,11 @@ impl Deadlines {
 
     pub(super) fn check(&self, id: StreamId, ledger: &Ledger, now: Instant) -> Result<(), String> {
         let right_ended = [ledger.revoked, ledger.expires].into_iter().flatten().min();
+        // The connector needs nobody's news to know what time it is.
+        let is_late = ledger.expires.is_some_and(|at| now > at + CLOCK_BOUND);
+        if is_late && !ledger.is_over(Side::Connector) {
+            return Err(format!("D5: {id} lives on at the Connector after its hard expiry"));
+        }
         for side in [Side::Client, Side::Connector] {
             if right_ended.is_some_and(|at| now > self.from(at, side) + OVER_BOUND) && !ledger.is_over(side) {
                 return Err(format!("D5: {id} lives on at the {side:?} after its right ended: {ledger:?}"));

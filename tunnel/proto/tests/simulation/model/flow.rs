@@ -16,12 +16,14 @@ pub(crate) struct Flow {
     pub(crate) finished: bool,
     pub(crate) delivered: u64,
     pub(crate) ended: bool,
+    /// Lengths that a liar stated where they were true.
+    pub(crate) fins: Vec<u64>,
 }
 
 impl Flow {
     /// A direction unlike that of any other salt.
     pub(super) fn new(salt: u64) -> Self {
-        Self { salt, written: 0, finished: false, delivered: 0, ended: false }
+        Self { salt, written: 0, finished: false, delivered: 0, ended: false, fins: vec![] }
     }
 
     pub(crate) fn bytes(&self, from: u64, len: usize) -> Vec<u8> {

@@ -23,6 +23,8 @@ pub(super) struct Said {
     next: Option<u64>,
     fin: bool,
     end: bool,
+    /// How far its Data ever went.
+    sent: u64,
 }
 
 /// What an end is and has when it speaks.
@@ -50,6 +52,17 @@ impl Model {
             records = rest;
         }
         if records.is_empty() { Ok(line) } else { Err("D12: less than a record was sent".into()) }
+    }
+
+    /// What was written and never sent is still held, whatever a peer acknowledges.
+    pub(crate) fn holds_the_unsent(&mut self, id: StreamId, side: Side, held: usize) -> Result<(), String> {
+        let ledger = self.stream(id);
+        let sent = ledger.end(side).said.sent;
+        let unsent = ledger.flow(side.writes()).written.saturating_sub(sent);
+        if u64::try_from(held).unwrap() >= unsent {
+            return Ok(());
+        }
+        Err(format!("D12: {id} dropped bytes at the {side:?} that it never sent"))
     }
 
     fn on_record(&mut self, id: StreamId, told: Told, kind: u8, payload: &[u8]) -> Result<String, String> {
@@ -110,7 +123,7 @@ impl Model {
         if said.fin {
             return Err("data after the fin".into());
         }
-        said.next = Some(end);
+        (said.next, said.sent) = (Some(end), said.sent.max(end));
         Ok(format!(" data {offset}..{end}"))
     }
 
@@ -146,7 +159,14 @@ impl Said {
         }
         let mut stated = std::mem::take(&mut self.stated);
         stated.insert(generation, offset);
-        *self = Self { generation, stated, received: offset, limit: self.limit, ..Self::default() };
+        *self = Self {
+            generation,
+            stated,
+            received: offset,
+            limit: self.limit,
+            sent: self.sent,
+            ..Self::default()
+        };
         Ok(format!(" greeting {generation} at {offset}"))
     }
 

@@ -72,10 +72,10 @@ fn judge(id: StreamId, ledger: &Ledger) -> Result<(), String> {
     let code = |side: Side| ledger.end(side).over.map(|(over, _)| over.code);
     let finished = Some(Ended::Finished.code());
     let (client, connector) = (code(Side::Client), code(Side::Connector));
-    if client == finished && !ledger.down.is_whole() {
+    // A program that died with its process read no more.
+    if client == finished && ledger.end(Side::Client).is_there && !ledger.down.is_whole() {
         return Err(format!("D12: {id} finished at the client without its last byte"));
     }
-    // A target that died with its connector read no more.
     if connector == finished && ledger.end(Side::Connector).is_there && !ledger.up.is_whole() {
         return Err(format!("D12: {id} finished at the target without its last byte"));
     }

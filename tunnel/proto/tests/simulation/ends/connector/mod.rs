@@ -140,8 +140,8 @@ impl Connector {
         for held in self.held.values_mut().filter(|held| held.session == session) {
             if held.carrier.stream.over().is_none() {
                 stage.model.saw("a Kill ended a stream");
-                held.carrier.stream.end(code, stage.net.now);
             }
+            held.carrier.stream.end(code, stage.net.now);
         }
     }
 
