@@ -2,6 +2,7 @@
 
 mod app_tokens;
 mod apply;
+mod behind;
 mod bootstrap;
 mod connectors;
 mod decisions;

@@ -1,6 +1,6 @@
 //! Web applications as they are shown: where they are, and how they are published.
 
-use super::world::Names;
+use super::behind::Names;
 use postern_api::web::{
     Compatible as ApiCompatible, HeaderRules, Identity, PathReading as ApiPaths, PublicPath, Timeouts,
     UnderscoreRule as ApiUnderscore, Upstream, UpstreamHost as ApiHost, UpstreamProtocol as ApiProtocol,

@@ -1,6 +1,6 @@
 //! Everything that documents describe, read as of one revision, and how each object is written down.
 
-use super::web;
+use super::{behind::Names, web};
 use crate::problem::Failure;
 use postern_api::{
     Action, ClaimsFrom, ConditionsSpec, Day, Document, GrantDocument, GroupDocument, ObjectKind, OutageSpec,
@@ -76,7 +76,7 @@ impl World {
 
     /// The objects of a kind as documents, with id and version.
     pub(super) fn documents(&self, kind: ObjectKind) -> Vec<(String, u64, Document)> {
-        let names = Names::of(self);
+        let names = names_of(self);
         fn each<'a, T: Object>(
             table: &'a Table<T>,
             document: impl Fn(&'a T) -> Document,
@@ -154,34 +154,17 @@ async fn memberships(store: &Store) -> Result<HashMap<PrincipalId, BTreeSet<Grou
     Ok(groups_of)
 }
 
-/// The names behind ids; what no longer exists shows as its id would.
-pub(super) struct Names(HashMap<String, Name>);
-
-impl Names {
-    fn of(world: &World) -> Self {
-        fn add<T: Object>(names: &mut HashMap<String, Name>, table: &Table<T>) {
-            names.extend(table.iter().map(|(name, stored)| (stored.value.id().to_string(), name.clone())));
-        }
-        let mut names = HashMap::new();
-        add(&mut names, &world.sites);
-        add(&mut names, &world.groups);
-        add(&mut names, &world.users);
-        add(&mut names, &world.accounts);
-        add(&mut names, &world.resources);
-        Self(names)
+fn names_of(world: &World) -> Names {
+    fn add<T: Object>(names: &mut HashMap<String, Name>, table: &Table<T>) {
+        names.extend(table.iter().map(|(name, stored)| (stored.value.id().to_string(), name.clone())));
     }
-
-    pub(super) fn one(&self, id: &impl ToString) -> Option<Name> {
-        let id = id.to_string();
-        // An id is itself within the alphabet of names, so that a dangling reference can be seen and not only missed.
-        self.0.get(&id).cloned().or_else(|| id.parse().ok())
-    }
-
-    /// The names of these, sorted: the order in which ids were stored says nothing.
-    pub(super) fn all<'a, I: ToString + 'a>(&self, ids: impl IntoIterator<Item = &'a I>) -> Vec<Name> {
-        let names: BTreeSet<Name> = ids.into_iter().filter_map(|id| self.one(id)).collect();
-        names.into_iter().collect()
-    }
+    let mut names = HashMap::new();
+    add(&mut names, &world.sites);
+    add(&mut names, &world.groups);
+    add(&mut names, &world.users);
+    add(&mut names, &world.accounts);
+    add(&mut names, &world.resources);
+    Names::new(names)
 }
 
 /// What speaks at a target, in the words of the API.

@@ -5,6 +5,7 @@ use super::{
     diff,
     resolve::{self, Mistake},
     secrets::Secrets,
+    web,
 };
 use crate::problem::Failure;
 use postern_api::{Change, ChangeKind, Document, FieldDiff, ObjectKind, Plan, ResourceDocument};
@@ -138,7 +139,8 @@ fn place(world: &mut World, document: &Document, now: Timestamp) -> Result<(), M
         Document::Resource(resource) => {
             let known = world.resources.get(&resource.name).map(|stored| stored.value.clone());
             let before = known.map_or_else(|| bare(resource, now), Ok)?;
-            let value = resolve::resource(world, resource, before)?;
+            let placed = resolve::resource(world, resource, before)?;
+            let value = Resource { web: web::published(world, resource)?, ..placed };
             put(&mut world.resources, value, |_, new| new);
         }
         Document::Grant(grant) => {

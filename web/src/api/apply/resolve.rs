@@ -15,10 +15,7 @@ use postern_policy::{
     },
 };
 use postern_store::{Object, Provider, Stored, User};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A mistake in a document, in a sentence.
 pub(super) type Mistake = String;
@@ -33,7 +30,7 @@ pub(super) fn groups(world: &World, names: &[Name]) -> Result<BTreeSet<GroupId>,
     names.iter().map(|name| Ok(named(&world.groups, name)?.value.id)).collect()
 }
 
-/// A resource as its document says; host keys stay as they are.
+/// A resource as its document says, but for how it is published; host keys stay as they are.
 pub(super) fn resource(
     world: &World,
     document: &ResourceDocument,
@@ -48,19 +45,8 @@ pub(super) fn resource(
         },
         target: document.target.parse().map_err(|why| format!("target: {why}"))?,
         labels: document.labels.clone().into_inner(),
-        web: published(world, document)?,
         ..before
     })
-}
-
-fn published(world: &World, document: &ResourceDocument) -> Result<Option<Arc<Web>>, Mistake> {
-    match &document.web {
-        None => Ok(None),
-        Some(_) if document.protocol != ResourceKind::Http => {
-            Err("web: only resources of type http are published on the web".to_owned())
-        }
-        Some(web) => Ok(Some(Arc::new(super::web::web(world, &document.name, web)?))),
-    }
 }
 
 /// A provider as its document says.

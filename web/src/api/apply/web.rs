@@ -6,10 +6,13 @@ use super::{
     headers,
     resolve::{Mistake, named},
 };
-use postern_api::web::{
-    Compatible as ApiCompatible, PathReading as ApiPaths, PublicPath as ApiPublicPath,
-    Timeouts as ApiTimeouts, UnderscoreRule as ApiUnderscore, Upstream as ApiUpstream,
-    UpstreamHost as ApiHost, UpstreamProtocol as ApiProtocol, UpstreamTls as ApiTls, WebDocument,
+use postern_api::{
+    ResourceDocument, ResourceKind,
+    web::{
+        Compatible as ApiCompatible, PathReading as ApiPaths, PublicPath as ApiPublicPath,
+        Timeouts as ApiTimeouts, UnderscoreRule as ApiUnderscore, Upstream as ApiUpstream,
+        UpstreamHost as ApiHost, UpstreamProtocol as ApiProtocol, UpstreamTls as ApiTls, WebDocument,
+    },
 };
 use postern_canonical::{CanonicalPath, EncodedSlash, Host};
 use postern_ids::Name;
@@ -27,8 +30,18 @@ const LIST_MAX: usize = 64;
 /// The longest wait, in seconds: a day.
 const TIMEOUT_MAX_S: u32 = 86_400;
 
-/// How an application is published, as its document says.
-pub(super) fn web(world: &World, name: &Name, document: &WebDocument) -> Result<Web, Mistake> {
+/// How a resource is published, as its document says.
+pub(super) fn published(world: &World, document: &ResourceDocument) -> Result<Option<Arc<Web>>, Mistake> {
+    match &document.web {
+        None => Ok(None),
+        Some(_) if document.protocol != ResourceKind::Http => {
+            Err("web: only resources of type http are published on the web".to_owned())
+        }
+        Some(web) => Ok(Some(Arc::new(self::web(world, &document.name, web)?))),
+    }
+}
+
+fn web(world: &World, name: &Name, document: &WebDocument) -> Result<Web, Mistake> {
     let paths = paths(document.paths);
     let sign_in_with = document.sign_in_with.iter().map(|other| {
         if other == name {
