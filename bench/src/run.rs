@@ -52,7 +52,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         // On this thread, which lasts: the processes of the scene end with the thread that started them.
         let mut scene = tokio::task::block_in_place(|| Scene::set(&programs, &place, target_address))?;
         if about_web {
-            scene.web = Some(web::Scene::set(&scene, &certificates, &directory.path().join("web")).await?);
+            scene.web = Some(
+                web::Scene::set((&scene.gateway, &scene.owner), &certificates, &directory.path().join("web"))
+                    .await?,
+            );
         }
         Stack::postern(scene, target_address).await?
     };

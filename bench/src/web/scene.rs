@@ -1,9 +1,9 @@
 //! What the http figures need beyond the tunnel's own scene: two applications, people with cookies, nginx twice.
 
 use super::{Way, nginx::Nginx, person::Person};
-use crate::{certificates::Certificates, process::Role, scene};
+use crate::{certificates::Certificates, process::Role};
 use anyhow::{Context, Result};
-use postern_tests::{Client, GatewayOptions};
+use postern_tests::{Client, Gateway, GatewayOptions};
 use std::{
     fmt::Write,
     fs,
@@ -41,48 +41,50 @@ pub(crate) struct Scene {
 impl Scene {
     /// Adds it to a scene whose gateway has [`options`].
     pub(crate) async fn set(
-        scene: &scene::Scene,
+        (gateway, owner): (&Gateway, &Client),
         certificates: &Certificates,
         directory: &Path,
     ) -> Result<Self> {
         let mut app = Role::start("web app", &[])?;
         let app_address = app.address().await?;
         // On this thread, which lasts: processes end with the thread that started them.
-        tokio::task::block_in_place(|| Self::around(scene, certificates, directory, (app, app_address)))
+        tokio::task::block_in_place(|| {
+            Self::around((gateway, owner), certificates, directory, (app, app_address))
+        })
     }
 
     fn around(
-        scene: &scene::Scene,
+        (gateway, owner): (&Gateway, &Client),
         certificates: &Certificates,
         directory: &Path,
         (app, app_address): (Role, SocketAddr),
     ) -> Result<Self> {
         let upstream = Nginx::upstream(&directory.join("upstream"))?;
         let front = Nginx::front(&directory.join("front"), certificates, upstream.address)?;
-        publish(&scene.owner, upstream.address, app_address)?;
-        let gateway: SocketAddr = scene.gateway.public_address().parse()?;
-        let way = |name: &str| format!("{name}.{DOMAIN}:{}", gateway.port());
+        publish(owner, upstream.address, app_address)?;
+        let public: SocketAddr = gateway.public_address().parse()?;
+        let way = |name: &str| format!("{name}.{DOMAIN}:{}", public.port());
         let (page, sockets) = (way("page"), way("sockets"));
         let mut people = Vec::new();
         for n in 0..PEOPLE {
-            people.push(Person::new(&scene.gateway, &directory.join(name(n)), &name(n))?);
+            people.push(Person::new(gateway, &directory.join(name(n)), &name(n))?);
         }
         let first = people.first().context("somebody")?;
-        let at_page = first.open(&scene.gateway, PASSWORD, &page)?;
+        let at_page = first.open(gateway, PASSWORD, &page)?;
         let mut made = Self {
             cookies: directory.join("cookies.txt"),
-            page: Way { address: gateway, authority: page, cookie: Some(at_page) },
+            page: Way { address: public, authority: page, cookie: Some(at_page) },
             front: Way {
                 address: front.address,
                 authority: format!("localhost:{}", front.address.port()),
                 cookie: None,
             },
-            app: Way { address: gateway, authority: sockets, cookie: None },
+            app: Way { address: public, authority: sockets, cookie: None },
             people,
             _nginx: [upstream, front],
             _app: app,
         };
-        made.app.cookie = made.sign_in(scene)?.into_iter().next();
+        made.app.cookie = made.sign_in(gateway)?.into_iter().next();
         Ok(made)
     }
 
@@ -112,8 +114,8 @@ impl Scene {
     }
 
     /// Everybody opens the application, and signs in for it where they must; the cookies that they have there.
-    pub(crate) fn sign_in(&self, scene: &scene::Scene) -> Result<Vec<String>> {
-        let all = self.people.iter().map(|person| person.open(&scene.gateway, PASSWORD, &self.app.authority));
+    pub(crate) fn sign_in(&self, gateway: &Gateway) -> Result<Vec<String>> {
+        let all = self.people.iter().map(|person| person.open(gateway, PASSWORD, &self.app.authority));
         let all = all.collect::<Result<Vec<_>>>()?;
         fs::write(&self.cookies, all.join("\n"))?;
         Ok(all)

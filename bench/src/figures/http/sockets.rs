@@ -53,7 +53,7 @@ pub(in super::super) async fn measure(plan: &Plan, ours: &Stack, report: &mut Re
         report.add(WORDS, Whose::Ours, 100.0 * with_a_word as f64 / closed.len().max(1) as f64);
         tokio::task::block_in_place(|| {
             web::grant(&ground.scene.owner)?;
-            ground.web.sign_in(ground.scene)
+            ground.web.sign_in(&ground.scene.gateway)
         })?;
     }
     Ok(())
