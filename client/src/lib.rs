@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod app_url;
 pub mod apps;
 pub mod bearer;
 pub mod cli;

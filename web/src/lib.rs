@@ -12,6 +12,7 @@ mod client_addr;
 mod cookies;
 mod denials;
 pub mod hand_over;
+mod hand_over_page;
 mod headers;
 mod keys;
 mod limits;
@@ -28,7 +29,7 @@ mod uses;
 
 pub use keys::{KeyRing, KeyRingError, Keys, Successor};
 pub use seams::{ClientAddr, LiveSessions, Snapshots};
-pub use sso::keep_asking_providers;
+pub use sso::{keep_asking_providers, look_after_sign_ins};
 pub use state::{Clock, WebConfig, WebState};
 
 /// Everything that is served on the gateway's own host, except the tunnel.
@@ -39,7 +40,7 @@ pub fn router(state: WebState) -> axum::Router {
         .merge(pages::routes())
         .merge(oauth::routes())
         .merge(sso::routes())
-        .merge(hand_over::routes())
+        .merge(hand_over_page::routes())
         .nest("/api/v1", api::routes(&state))
         .fallback(pages::not_found)
         .layer(axum::middleware::from_fn(headers::protect))

@@ -138,14 +138,6 @@ impl WebState {
         &self.0.hand_over
     }
 
-    /// Looks once at the sign-ins: ends those that nobody uses, notes which are used, and asks their providers about them
-    /// again where it is time. An absent store or provider is asked in a later turn.
-    pub async fn look_after_sign_ins(&self) {
-        if crate::sso::turn(self).await.is_err() {
-            tracing::debug!("sign-ins could not all be looked after");
-        }
-    }
-
     /// Waits until this gateway decides by this revision, so that who made a change sees it at once. A change that moves
     /// nothing in the snapshot, or a snapshot that cannot be built, ends the wait at its limit.
     pub(crate) async fn until_in_force(&self, revision: u64) {

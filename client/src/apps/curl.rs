@@ -1,8 +1,9 @@
 //! `postern curl`: the system's curl, with a token for one application.
 
-use super::{AppUrl, ca};
+use super::ca;
 use crate::{
     account,
+    app_url::AppUrl,
     bearer::{self, Bearer},
     cli::Curl,
     failure::{Failure, code},

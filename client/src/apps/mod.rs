@@ -3,6 +3,3 @@
 mod ca;
 pub mod curl;
 pub mod token;
-mod url;
-
-pub use url::AppUrl;

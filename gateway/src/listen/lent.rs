@@ -70,21 +70,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Home<T> {
         self.close(TOO_LATE, |returned| returned.owes && returned.settled).await;
     }
 
-    /// Closes the connection with these words, unless others are half on their way.
+    /// Closes the connection with these words, unless others are half on their way, to a peer that still sends.
     pub(super) async fn tell(self, words: &[u8]) {
-        self.close(words, |returned| returned.settled).await;
+        let Some(mut returned) = self.take() else { return };
+        if returned.settled {
+            let _ = timeout(ANSWER_MAX, returned.io.write_all(words)).await;
+        }
+        linger(returned.io).await;
     }
 
     /// Takes in a little of what still comes: the kernel throws an answer away that the peer has not read yet, if the
     /// connection is closed while there is something to read (RFC 9112 section 9.6).
     pub(super) async fn linger(self) {
-        let Some(returned) = self.take() else { return };
-        let mut io = returned.io;
-        let rest = async {
-            io.shutdown().await?;
-            copy(&mut io.take(LINGER_BYTES_MAX), &mut sink()).await
-        };
-        let _ = timeout(LINGER_MAX, rest).await;
+        if let Some(returned) = self.take() {
+            linger(returned.io).await;
+        }
     }
 
     fn take(&self) -> Option<Returned<T>> {
@@ -103,6 +103,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Home<T> {
         // The connection ends either way.
         let _ = timeout(ANSWER_MAX, told).await;
     }
+}
+
+async fn linger(mut io: impl AsyncRead + AsyncWrite + Unpin) {
+    let rest = async {
+        io.shutdown().await?;
+        copy(&mut io.take(LINGER_BYTES_MAX), &mut sink()).await
+    };
+    let _ = timeout(LINGER_MAX, rest).await;
 }
 
 impl<T: Unpin> Lent<T> {

@@ -202,16 +202,21 @@ impl Door {
         decided.map_err(|deny| self.denied(&deny))
     }
 
+    /// Whether a request would be permitted. Nothing comes of asking, and nothing is recorded.
+    pub fn would_permit(&self, asking: &Asking) -> bool {
+        let now = wall_clock();
+        let (snapshot, staleness) = self.policies.current();
+        decide(&new_request(asking, now), &snapshot, staleness, now).is_ok()
+    }
+
     /// What a person could prove anew so that this denial would be a permit; none if nothing of that kind helps.
     pub fn would_help(&self, asking: &Asking) -> Option<Fresher> {
         let Credential::SignIn(facts) = &asking.credential else { return None };
         let now = wall_clock();
-        let (snapshot, staleness) = self.policies.current();
         let helps = |second_factor: bool| {
             let mfa_at = if second_factor { Some(now) } else { facts.mfa_at };
             let fresh = Arc::new(SignIn { at: now, mfa_at, ..SignIn::clone(facts) });
-            let asking = Asking { credential: Credential::SignIn(fresh), ..asking.clone() };
-            decide(&new_request(&asking, now), &snapshot, staleness, now).is_ok()
+            self.would_permit(&Asking { credential: Credential::SignIn(fresh), ..asking.clone() })
         };
         [false, true].into_iter().find(|second| helps(*second)).map(|second_factor| Fresher { second_factor })
     }

@@ -4,6 +4,7 @@ use crate::support::{
     PATIENCE,
     app::{AppScene, publish, text},
     now,
+    person::Person,
 };
 use http::{StatusCode, header};
 use http_body_util::BodyExt;
@@ -182,11 +183,18 @@ async fn h14_a_public_path_needs_nobody_and_covers_nothing_else() {
     assert_eq!(status, StatusCode::OK);
     let (_, head) = apps.seen.heads.lock().unwrap()[0].clone();
     assert!(!head.keys().any(|name| name.as_str().starts_with("x-postern-")), "nobody is nobody");
+    // Whoever is signed in and has no right of their own is let in as nobody.
+    let stranger = Person::stranger(&apps.scene).await;
+    let cookie = apps.cookie(&apps.host("wiki"), stranger.0, stranger.1);
+    let (status, _) =
+        text(apps.send("wiki", apps.get("wiki", "/hooks/b", &[("cookie", &cookie)])).await).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(!apps.seen.heads.lock().unwrap()[1].1.contains_key("x-postern-user"));
     for path in ["/hooks", "/other?/hooks/a", "/hooks/../secret", "/hooks/%2e%2e/secret"] {
         let response = apps.send("wiki", apps.get("wiki", path, &[])).await;
         assert!(matches!(response.status().as_u16(), 400 | 401), "{path} {}", response.status());
     }
-    assert_eq!(apps.seen.heads.lock().unwrap().len(), 1);
+    assert_eq!(apps.seen.heads.lock().unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

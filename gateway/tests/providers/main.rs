@@ -217,11 +217,11 @@ async fn o09_c09_only_who_is_in_use_is_asked_about_and_once_however_many_ask() {
     let (gate, idp, _) = world().await;
     let (mut here, mut there) = (Browser::new(&gate), idp.browser());
     let alice = arrived(&gate, &come(&mut here, &mut there, &path(&gate, "/", None), "alice").await);
-    gate.state.look_after_sign_ins().await;
+    postern_web::look_after_sign_ins(&gate.state).await;
     // Nobody uses it: nobody is asked, although the provider has ended the person.
     idp.order("/people", json!({ "alice": null })).await;
     gate.later(Duration::from_secs(1_200));
-    gate.state.look_after_sign_ins().await;
+    postern_web::look_after_sign_ins(&gate.state).await;
     let is_live = |sign_in: Option<postern_store::SignIn>| sign_in.unwrap().is_live(gate.now());
     assert!(is_live(gate.store.sign_in(alice.sign_in).await.unwrap()));
     // In use: a hundred tabs, gateways or turns at once are one question, and its answer counts (O9).
@@ -230,7 +230,7 @@ async fn o09_c09_only_who_is_in_use_is_asked_about_and_once_however_many_ask() {
     let turns: Vec<_> = (0..100)
         .map(|_| {
             let state = gate.state.clone();
-            tokio::spawn(async move { state.look_after_sign_ins().await })
+            tokio::spawn(async move { postern_web::look_after_sign_ins(&state).await })
         })
         .collect();
     for turn in turns {

@@ -15,10 +15,10 @@ fn public(path: &str, methods: &[&str]) -> PublicPath {
 
 /// The world, with the wiki published like this.
 fn published(web: Web) -> World {
-    let mut world = world();
+    let (mut world, web) = (world(), Arc::new(web));
     for resource in &mut world.places.resources {
         if resource.id == WIKI {
-            *resource = Arc::new(Resource { web: Some(Arc::new(web.clone())), ..Resource::clone(resource) });
+            *resource = Arc::new(Resource { web: Some(Arc::clone(&web)), ..Resource::clone(resource) });
         }
     }
     world

@@ -261,7 +261,7 @@ contract! {
     }
 
     async fn a_token_for_an_application_is_found_by_its_hash_and_revoked_by_its_owner_alone(f) {
-        let (token, _) = app_token(&f, "ada").await;
+        let (token, _) = app_token(f, "ada").await;
         assert_eq!(f.store.app_token(SecretHash([8; 32])).await.unwrap(), Some(token.clone()));
         assert_eq!(f.store.app_token(SecretHash([9; 32])).await.unwrap(), None);
         assert_eq!(f.store.app_tokens_of(token.user, NOW).await.unwrap(), std::slice::from_ref(&token));
@@ -280,7 +280,7 @@ contract! {
     }
 
     async fn a07_a_token_for_an_application_dies_with_its_owner_or_the_application(f) {
-        let (disabled, _) = app_token(&f, "ada").await;
+        let (disabled, _) = app_token(f, "ada").await;
         let mut change = f.change().await;
         change.disable_user(disabled.user).await.unwrap();
         change.enable_user(disabled.user).await.unwrap();
@@ -288,11 +288,11 @@ contract! {
         let revoked = f.store.snapshot_source(NOW).await.unwrap().revoked;
         assert!(revoked.revoked_tokens.contains(&disabled.id), "letting somebody in again brings no token back");
 
-        let (deleted, _) = app_token(&f, "bob").await;
+        let (deleted, _) = app_token(f, "bob").await;
         let mut change = f.change().await;
         change.delete::<User>(&deleted.user, Expect::Any).await.unwrap();
         change.commit().await.unwrap();
-        let (orphaned, resource) = app_token(&f, "eve").await;
+        let (orphaned, resource) = app_token(f, "eve").await;
         let mut change = f.change().await;
         change.delete::<Resource>(&resource, Expect::Any).await.unwrap();
         change.commit().await.unwrap();
@@ -301,7 +301,7 @@ contract! {
     }
 
     async fn nobody_gets_a_token_for_nothing_while_disabled_or_without_end(f) {
-        let (token, _) = app_token(&f, "ada").await;
+        let (token, _) = app_token(f, "ada").await;
         let again = |n: u8| AppToken { id: TokenId::mint(NOW, [n; 10]), ..token.clone() };
         let refused = async |token: AppToken| {
             let mut change = f.change().await;

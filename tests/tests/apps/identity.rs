@@ -123,7 +123,7 @@ fn the_assertion_is_verified_with_the_keys_at_the_application_and_names_it_as_au
         assert_eq!(claims["groups"], json!(["engineers"]), "{claims}");
         let lasts = claims["exp"].as_i64().zip(claims["iat"].as_i64()).map(|(end, begin)| end - begin);
         assert_eq!(lasts, Some(300), "{claims}");
-        let mut elsewhere = question.clone();
+        let mut elsewhere = question;
         elsewhere["audience"] = scene.url("beta", "").into();
         assert!(verify(&elsewhere).is_err(), "beta would take what is for alpha");
         // Nobody is told of groups that the resource does not list.

@@ -7,15 +7,13 @@
 mod app_cookie;
 mod asked;
 mod code;
-mod page;
 mod used;
 
 pub use app_cookie::AppCookie;
 pub use asked::{Asked, StepUp};
 pub use code::{Arrived, HandOverInvalid};
-pub(crate) use page::routes;
 
-use crate::{cookies, pages::HAND_OVER};
+use crate::cookies;
 use axum::http::HeaderValue;
 use code::Code;
 use postern_ids::{SignInId, Timestamp, UserId};
@@ -25,6 +23,9 @@ use used::Used;
 
 /// Binds the way to our host and back to one browser.
 pub const PRE_COOKIE: &str = "__Host-postern-pre";
+
+/// The path of the page that hands over, on our own host.
+pub(crate) const PATH: &str = "/hand-over";
 
 /// Stands for a sign-in at one application's host.
 pub const APP_COOKIE: &str = "__Host-postern-app";
@@ -59,7 +60,7 @@ impl HandOver {
 
     /// The same without the host.
     pub(crate) fn path(&self, asked: &Asked, now: Timestamp) -> String {
-        format!("{HAND_OVER}?request={}", asked.seal(&self.store, &self.issuer, now))
+        format!("{PATH}?request={}", asked.seal(&self.store, &self.issuer, now))
     }
 
     /// What a sealed request asks for; nothing if it is not ours or too old.

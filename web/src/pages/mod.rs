@@ -23,7 +23,7 @@ pub(crate) use assets::CSS as STYLE;
 pub(crate) use browser::SignedIn;
 pub(crate) use failure::PageFailure;
 pub(crate) use form_guard::FormGuard;
-pub(crate) use next::{HAND_OVER, Next};
+pub(crate) use next::Next;
 pub(crate) use proof::{BROWSER, Proof, come_in};
 pub(crate) use render::{Markup, Page, fill, see_other, text};
 

@@ -7,7 +7,7 @@ const MAX_BYTES: usize = 2048;
 const HAND_OVER_MAX_BYTES: usize = 7 * 1024 + 64;
 
 /// The page that hands over to an application's host.
-pub(crate) const HAND_OVER: &str = "/hand-over";
+use crate::hand_over::PATH as HAND_OVER;
 
 /// A path and query of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,6 @@ mod start;
 mod turn;
 
 pub(crate) use start::{Errand, begin};
-pub(crate) use turn::turn;
 
 use crate::WebState;
 use axum::{
@@ -36,6 +35,14 @@ const LOOK: Duration = Duration::from_secs(5);
 pub async fn keep_asking_providers(state: WebState) -> Infallible {
     loop {
         tokio::time::sleep(LOOK).await;
-        state.look_after_sign_ins().await;
+        look_after_sign_ins(&state).await;
+    }
+}
+
+/// Looks once at the sign-ins: ends those that nobody uses, notes which are used, and asks their providers about them again
+/// where it is time. An absent store or provider is asked in a later turn.
+pub async fn look_after_sign_ins(state: &WebState) {
+    if turn::turn(state).await.is_err() {
+        tracing::debug!("sign-ins could not all be looked after");
     }
 }

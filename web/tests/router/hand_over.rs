@@ -367,12 +367,12 @@ async fn c09_a_browser_that_nobody_uses_is_signed_out_after_eight_hours_and_any_
     for browser in [&mut used, &mut left] {
         browser.sign_in(OWNER.0, OWNER.1, "").await;
     }
-    gate.state.look_after_sign_ins().await;
+    postern_web::look_after_sign_ins(&gate.state).await;
     for hour in 1..=24 {
         gate.later(HOUR);
         let is_in = used.navigate("/device").await.status == StatusCode::OK;
         assert_eq!(is_in, hour < 24, "hour {hour}");
-        gate.state.look_after_sign_ins().await;
+        postern_web::look_after_sign_ins(&gate.state).await;
         if hour == 9 {
             assert!(left.navigate("/device").await.location().starts_with("/sign-in?"), "nobody used it");
         }

@@ -14,7 +14,8 @@ use std::time::Duration;
 pub(super) struct Scene {
     pub(super) gateway: Gateway,
     pub(super) sshd: Sshd,
-    pub(super) app: Greeter,
+    /// It answers for as long as this is here.
+    _app: Greeter,
     pub(super) connector: Connector,
     pub(super) owner: Client,
     pub(super) alice: Client,
@@ -57,7 +58,7 @@ pub(super) fn set(steps: &mut Steps) -> Result<Scene> {
         alice.ssh_configuration(&sshd)?;
         Ok(alice)
     })?;
-    Ok(Scene { gateway, sshd, app, connector, owner, alice, scratch })
+    Ok(Scene { gateway, sshd, _app: app, connector, owner, alice, scratch })
 }
 
 /// The application under its name, and who may open it.

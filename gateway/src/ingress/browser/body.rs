@@ -1,19 +1,13 @@
-//! Bodies on their way through: counted, cut when the right to them ends, given up when nothing moves.
+//! Answers on their way to the browser: counted, cut when the right to them ends, given up when nothing moves.
 
-use super::{
-    table::{Entered, Place},
-    upstream::Connection,
-};
+use super::{table::Place, up::length, upstream::Connection};
 use crate::sessions::Door;
 use bytes::Bytes;
-use http::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use postern_canonical::is_reserved;
 use postern_ids::Ended;
 use postern_policy::Permit;
 use postern_tunnel_io::Cut;
 use std::{
-    fmt,
     future::Future,
     io,
     pin::Pin,
@@ -25,48 +19,6 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// A request that lasts longer is watched on its own: what ends the right to it is seen within this time and a look.
 const SHORT: Duration = Duration::from_millis(500);
-
-/// The body of a request, on its way to the application.
-pub(super) struct Up {
-    inner: Incoming,
-    entered: Arc<Entered>,
-}
-
-impl Up {
-    pub(super) fn new(inner: Incoming, entered: Arc<Entered>) -> Self {
-        Self { inner, entered }
-    }
-}
-
-impl fmt::Debug for Up {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Up")
-    }
-}
-
-impl Body for Up {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        polled.map_ok(|frame| {
-            self.entered.session.carried(length(&frame), 0);
-            harmless(frame)
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
 
 /// What ends a request before it is over by itself.
 pub(super) type Ending = Pin<Box<dyn Future<Output = Ended> + Send>>;
@@ -177,21 +129,5 @@ impl Drop for Down {
         {
             self.place.entered().pool.keep(connection);
         }
-    }
-}
-
-fn length(frame: &Frame<Bytes>) -> u64 {
-    frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX))
-}
-
-/// Trailers cannot say who somebody is (H9).
-fn harmless(frame: Frame<Bytes>) -> Frame<Bytes> {
-    match frame.into_trailers() {
-        Ok(trailers) => {
-            let kept = trailers.iter().filter(|(name, _)| !is_reserved(name.as_str()));
-            let kept: HeaderMap = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
-            Frame::trailers(kept)
-        }
-        Err(frame) => frame,
     }
 }

@@ -4,7 +4,7 @@
 use super::{
     BrowserIngress,
     answer::Trouble,
-    body::{Down, Ending, Up, ending},
+    body::{Down, Ending, ending},
     cors,
     hosts::App,
     identity::About,
@@ -12,6 +12,7 @@ use super::{
     outward::{fit, prepare},
     request::{Nature, Upgrade},
     table::Place,
+    up::Up,
     upgrade::Carriage,
     upstream::{Connection, NotConnected, Unanswered, connect},
 };
@@ -66,7 +67,7 @@ impl BrowserIngress {
         }
         prepare(&mut parts, (&canonical, &app, &web), (&nature, &client))?;
         self.identify(&mut parts.headers, (&permit, &app), &place).await?;
-        let body = Up::new(body, Arc::clone(place.entered()));
+        let body = Up::new(body, Arc::clone(&place.entered().session));
         let mut ending = ending(Arc::clone(&self.door), permit, place.session().cut().clone());
         let patience = Duration::from_secs(web.timeouts.response_s.into());
         let mut request = Request::from_parts(parts, body);

@@ -14,6 +14,7 @@ mod own;
 mod pool;
 mod request;
 mod table;
+mod up;
 mod upgrade;
 mod upstream;
 mod verifier;
@@ -212,12 +213,8 @@ impl BrowserIngress {
         if let Some(program) = self.program(headers, app, canonical, wall_clock()).await? {
             return Ok(program);
         }
-        let is_public =
-            app.resource.web.as_ref().is_some_and(|web| {
-                web.public.iter().any(|public| public.covers(&action.method, &action.path))
-            });
         match self.person(headers, app, wall_clock()).await {
-            Err(Unknown::SignedOut | Unknown::Unavailable) if is_public => self.nobody().await,
+            Err(Unknown::SignedOut | Unknown::Unavailable) if is_public(app, action) => self.nobody().await,
             asked => asked,
         }
     }
@@ -232,7 +229,8 @@ impl BrowserIngress {
         client: Client,
     ) -> Result<Response<Body>, Trouble> {
         let strip_authorization = asker.by_header;
-        let asking = Asking {
+        let may_be_nobody = is_public(&app, &action);
+        let mut asking = Asking {
             principal: asker.principal,
             credential: asker.credential,
             resource: Asked::Id(app.resource.id),
@@ -240,6 +238,11 @@ impl BrowserIngress {
             source: client.address,
             ingress: INGRESS,
         };
+        // Whoever is signed in has at least what everybody has.
+        if may_be_nobody && !self.door.would_permit(&asking) {
+            let nobody = self.nobody().await.map_err(|_| Trouble::NotAsserted)?;
+            (asking.principal, asking.credential) = (nobody.principal, nobody.credential);
+        }
         let denied = |refused| Trouble::Denied(Box::new(refused), self.door.would_help(&asking));
         let permit = self.door.decide_request(&asking).map_err(denied)?;
         let place = self.session((&permit, app.way), &asking).await?;
@@ -262,6 +265,14 @@ impl BrowserIngress {
 enum Answered {
     ByUs(Response<Body>),
     ByApp(Response<Body>),
+}
+
+/// Whether nobody has to be signed in for it.
+fn is_public(app: &App, action: &HttpRequest) -> bool {
+    let covers = |web: &Arc<postern_policy::model::Web>| {
+        web.public.iter().any(|public| public.covers(&action.method, &action.path))
+    };
+    app.resource.web.as_ref().is_some_and(covers)
 }
 
 fn preflight(request: &Request<Incoming>, app: &App, nature: &Nature) -> Option<Response<Body>> {

@@ -308,7 +308,7 @@ fn step_up(request: &Request<Incoming>) -> Option<StepUp> {
 fn whoami(asker: &Asker) -> Response<Body> {
     let expires_at = match &asker.credential {
         postern_policy::model::Credential::SignIn(facts) => Some(facts.expires_at.as_secs()),
-        _ => None,
+        postern_policy::model::Credential::Token(_) | postern_policy::model::Credential::None => None,
     };
     let id = asker.principal.id.to_string();
     json_of(

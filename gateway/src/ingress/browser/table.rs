@@ -69,7 +69,7 @@ impl Key {
 /// A session and its connections to the application.
 #[derive(Debug)]
 pub(super) struct Entered {
-    pub(super) session: WebSession,
+    pub(super) session: Arc<WebSession>,
     pub(super) pool: Pool,
     /// What the application was told last about who asks.
     pub(super) told: Kept,
@@ -127,7 +127,7 @@ impl Sessions {
         loop {
             let cell = Arc::clone(self.lock().entry(key.clone()).or_default());
             let entered = cell.get_or_try_init(|| async {
-                let session = admit().await?;
+                let session = Arc::new(admit().await?);
                 let (pool, requests) = (Pool::default(), watch::Sender::new(0));
                 let entered = Arc::new(Entered { session, pool, told: Kept::default(), requests });
                 let kept = Arc::clone(self).keep(key.clone(), Arc::clone(&entered));

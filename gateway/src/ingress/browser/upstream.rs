@@ -1,6 +1,6 @@
 //! Connections to applications: a lane, TLS inside it where the application wants that, HTTP on top.
 
-use super::{body::Up, verifier::Verifiers};
+use super::{up::Up, verifier::Verifiers};
 use crate::{connectors::Lanes, lifecycle::Lifecycle, sessions::WebSession};
 use http::{Request, Response};
 use hyper::{
@@ -10,7 +10,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use postern_ids::Refusal;
 use postern_policy::model::{Resource, UpstreamProtocol, UpstreamTls};
-use postern_tunnel_io::Lane;
+use postern_tunnel_io::{Cut, Lane};
 use rustls_pki_types::ServerName;
 use std::{fmt, time::Duration};
 use tokio::{
@@ -116,13 +116,14 @@ pub(super) async fn connect(
     resource: &Resource,
     ways: &Ways,
 ) -> Result<Connection, NotConnected> {
-    let lane = session.open_lane(&ways.lanes).await.map_err(|refused| match refused.refusal {
-        Refusal::Timeout => NotConnected::Timeout,
-        _ => NotConnected::Lane(Box::new(refused)),
+    let lane = session.open_lane(&ways.lanes).await.map_err(|refused| {
+        let is_late = refused.refusal == Refusal::Timeout;
+        if is_late { NotConnected::Timeout } else { NotConnected::Lane(Box::new(refused)) }
     })?;
+    let driven = (&ways.lifecycle, session.cut());
     let upstream = resource.web.as_ref().map(|web| web.upstream.clone()).unwrap_or_default();
     match &upstream.tls {
-        None => handshake(lane, upstream.protocol, &ways.lifecycle).await,
+        None => handshake(lane, upstream.protocol, driven).await,
         Some(tls) => {
             let io =
                 match timeout(TLS_MAX, begin_tls(lane, resource, tls, (upstream.protocol, &ways.verifiers)))
@@ -131,7 +132,7 @@ pub(super) async fn connect(
                     Ok(begun) => begun.map_err(NotConnected::Upstream)?,
                     Err(_) => return Err(NotConnected::Timeout),
                 };
-            handshake(io, upstream.protocol, &ways.lifecycle).await
+            handshake(io, upstream.protocol, driven).await
         }
     }
 }
@@ -159,7 +160,7 @@ async fn begin_tls(
 async fn handshake(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     protocol: UpstreamProtocol,
-    lifecycle: &Lifecycle,
+    (lifecycle, cut): (&Lifecycle, &Cut),
 ) -> Result<Connection, NotConnected> {
     let failed = |error: hyper::Error| NotConnected::Upstream(error.to_string());
     match protocol {
@@ -167,7 +168,7 @@ async fn handshake(
             let mut builder = http1::Builder::new();
             builder.max_buf_size(HEAD_MAX).max_headers(HEADERS_MAX);
             let (sender, connection) = builder.handshake(TokioIo::new(io)).await.map_err(failed)?;
-            lifecycle.spawn(async move { told(connection.with_upgrades().await) });
+            lifecycle.spawn(drive(connection.with_upgrades(), cut.clone()));
             Ok(Connection::H1(sender))
         }
         UpstreamProtocol::Http2 => {
@@ -177,14 +178,20 @@ async fn handshake(
                 .max_header_list_size(u32::try_from(HEAD_MAX).unwrap_or(u32::MAX))
                 .adaptive_window(true);
             let (sender, connection) = builder.handshake(TokioIo::new(io)).await.map_err(failed)?;
-            lifecycle.spawn(async move { told(connection.await) });
+            lifecycle.spawn(drive(connection, cut.clone()));
             Ok(Connection::H2(sender))
         }
     }
 }
 
-fn told(ended: Result<(), hyper::Error>) {
-    if let Err(error) = ended {
-        tracing::debug!(error = %error, "a connection to an application broke off");
+/// Drives a connection until it is over, or its session is: the application is let go then, whether or not the browser
+/// takes what it was sent.
+async fn drive(connection: impl Future<Output = Result<(), hyper::Error>>, cut: Cut) {
+    tokio::select! {
+        biased;
+        _ = cut.wait() => {}
+        ended = connection => if let Err(error) = ended {
+            tracing::debug!(error = %error, "a connection to an application broke off");
+        },
     }
 }

@@ -45,11 +45,15 @@ impl<H: Handler> Front<H> {
     ) {
         let (lent, home) = Lent::new(io);
         let (watched, flood) = Watched::new(lent);
-        report(self.serve_http2(watched, who).await);
+        let ended = self.serve_http2(watched, who).await;
         if let Some(words) = flood.last_words() {
             metrics::counter!("postern_requests_refused_total", "reason" => "flood").increment(1);
             home.tell(&words).await;
+        } else if ended.is_err() {
+            // The library said GOAWAY to a peer that may still be sending.
+            home.linger().await;
         }
+        report(ended);
     }
 
     async fn serve_http2(

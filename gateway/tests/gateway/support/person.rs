@@ -41,6 +41,15 @@ impl Person {
         Self { sign_in, issuer: self.issuer.clone(), keys: Arc::clone(&self.keys), ..*self }
     }
 
+    /// Somebody who is signed in and may do nothing.
+    pub(crate) async fn stranger(scene: &Scene) -> (UserId, SignInId) {
+        let id = UserId::mint(now(), rand::random());
+        let mut change = scene.change().await;
+        change.put(&User::local(id, name("stranger")), Expect::New).await.unwrap();
+        scene.commit(change).await;
+        (id, sign_in(scene, id).await)
+    }
+
     /// An access token that ended so long ago.
     pub(crate) fn token(&self, ended_ago: Duration) -> String {
         self.token_until(Timestamp::from_micros(

@@ -11,7 +11,7 @@ use postern_policy::{
     exchange_entities,
     model::{
         ActionKind, Conditions, Grant, Outage, PrincipalId, Resource, ResourceKind as Protocol, Selector,
-        Subject, Web, Weekday, Window,
+        Subject, Weekday, Window,
     },
 };
 use postern_store::{Object, Provider, Stored, User};

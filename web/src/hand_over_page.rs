@@ -1,10 +1,10 @@
 //! The page of our own host that hands a browser over to an application's host: nobody stays on it.
 
-use super::{Asked, StepUp};
 use crate::{
     WebState,
     body::Form,
-    pages::{HAND_OVER, Next, PageFailure, SignedIn, see_other},
+    hand_over::{Asked, PATH, StepUp},
+    pages::{Next, PageFailure, SignedIn, see_other},
     problem::Failure,
     sso::{Errand, begin},
 };
@@ -25,7 +25,7 @@ const FRESH: Duration = Duration::from_secs(60);
 
 /// The routes of hand-overs.
 pub(crate) fn routes() -> Router<WebState> {
-    Router::new().route(HAND_OVER, get(show))
+    Router::new().route(PATH, get(show))
 }
 
 async fn show(State(state): State<WebState>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
@@ -47,7 +47,7 @@ async fn hand_over(state: &WebState, headers: &HeaderMap, query: &str) -> Result
         );
         return Err(PageFailure::HandOver);
     };
-    let here = Next::parse(&format!("{HAND_OVER}?request={request}"));
+    let here = Next::parse(&format!("{PATH}?request={request}"));
     let Some(signed_in) = SignedIn::of(state, headers, now).await? else {
         return sign_in(state, headers, here).await;
     };
