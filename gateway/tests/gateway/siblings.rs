@@ -135,7 +135,7 @@ async fn gateways_that_start_at_once_on_an_empty_store_agree_on_everything_they_
             kids
         }
     };
-    assert_eq!(kids(&one).await.len(), 3, "one key of each kind");
+    assert_eq!(kids(&one).await.len(), 4, "one key of each kind");
     for other in [&two, &three] {
         assert_eq!(one.node.ca_sha256(), other.node.ca_sha256());
     }

@@ -169,7 +169,7 @@ async fn a_gateway_that_lets_go_by_order_loses_nothing() {
             scene.parts().detach.lock().unwrap().detach(Ended::GatewayStopped.code());
         }
     };
-    both_ways(&mut stream, 4 * MIB, 4 * MIB, drains).await;
+    both_ways(&mut stream, 16 * MIB, 16 * MIB, drains).await;
     assert_eq!(stream.ends().await.0.over.code, 1000);
     scene.until(|parts| parts.forwarded.lock().unwrap().iter().any(|f| f.end == ForwardEnd::Finished)).await;
     let ends = scene.forward_ends();
