@@ -12,7 +12,7 @@ use super::{
     outward::{fit, prepare},
     request::{Nature, Upgrade},
     table::Place,
-    up::Up,
+    up::{Moved, Up},
     upgrade::Carriage,
     upstream::{Connection, NotConnected, Unanswered, connect},
 };
@@ -26,7 +26,6 @@ use postern_policy::{
     model::{Resource, Web},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::sleep;
 
 /// Connections tried, when kept ones turn out to be gone.
 const ATTEMPTS_MAX: usize = 3;
@@ -67,7 +66,8 @@ impl BrowserIngress {
         }
         prepare(&mut parts, (&canonical, &app, &web), (&nature, &client))?;
         self.identify(&mut parts.headers, (&permit, &app), &place).await?;
-        let body = Up::new(body, Arc::clone(&place.entered().session));
+        let moved = Moved::default();
+        let body = Up::new(body, Arc::clone(&place.entered().session), moved.clone());
         let mut ending = ending(Arc::clone(&self.door), permit, place.session().cut().clone());
         let patience = Duration::from_secs(web.timeouts.response_s.into());
         let mut request = Request::from_parts(parts, body);
@@ -77,7 +77,7 @@ impl BrowserIngress {
             ended = ending.as_mut() => return Err(Trouble::Ended(ended)),
             answered = self.ask(request, &app.resource, &place) => answered?,
             () = interim.too_many() => return Err(Trouble::BadUpstream),
-            () = sleep(patience) => return Err(Trouble::Timeout),
+            () = moved.quiet(patience) => return Err(Trouble::Timeout),
         };
         interim.check()?;
         let back = Back { ending, place, idle: Duration::from_secs(web.timeouts.idle_s.into()) };

@@ -8,19 +8,42 @@ use postern_canonical::is_reserved;
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
+    time::Duration,
 };
+use tokio::time::sleep;
+
+/// How often a body moved, so that an upload is not taken for an application that does not answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Moved(Arc<AtomicU64>);
+
+impl Moved {
+    /// Completes when nothing moved for this long; after the last piece of a body it may take twice as long.
+    pub(super) async fn quiet(&self, patience: Duration) {
+        loop {
+            let before = self.0.load(Ordering::Relaxed);
+            sleep(patience).await;
+            if self.0.load(Ordering::Relaxed) == before {
+                return;
+            }
+        }
+    }
+}
 
 /// The body of a request, on its way to the application.
 pub(super) struct Up {
     inner: Incoming,
     session: Arc<WebSession>,
+    moved: Moved,
 }
 
 impl Up {
-    pub(super) fn new(inner: Incoming, session: Arc<WebSession>) -> Self {
-        Self { inner, session }
+    pub(super) fn new(inner: Incoming, session: Arc<WebSession>, moved: Moved) -> Self {
+        Self { inner, session, moved }
     }
 }
 
@@ -41,6 +64,7 @@ impl Body for Up {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         polled.map_ok(|frame| {
             self.session.carried(length(&frame), 0);
+            self.moved.0.fetch_add(1, Ordering::Relaxed);
             harmless(frame)
         })
     }
@@ -68,5 +92,30 @@ fn harmless(frame: Frame<Bytes>) -> Frame<Bytes> {
             Frame::trailers(kept)
         }
         Err(frame) => frame,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::task::yield_now;
+
+    #[tokio::test]
+    async fn an_upload_that_moves_is_not_late_and_one_that_stands_still_is() {
+        let moved = Moved::default();
+        let uploads = async {
+            for _ in 0..10_000 {
+                moved.0.fetch_add(1, Ordering::Relaxed);
+                yield_now().await;
+            }
+        };
+        // Whatever the machine does, it moves before each look.
+        let was_late = tokio::select! {
+            biased;
+            () = uploads => false,
+            () = moved.quiet(Duration::ZERO) => true,
+        };
+        assert!(!was_late);
+        moved.quiet(Duration::ZERO).await;
     }
 }
