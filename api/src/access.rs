@@ -37,7 +37,6 @@ pub struct IssueTokenRequest {
 
 /// A new token; this is the only time that its secret is shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct IssuedToken {
     /// Its id.
     pub id: TokenId,
@@ -65,7 +64,6 @@ pub enum TokenKind {
 
 /// A token without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct TokenView {
     /// Its id.
     pub id: TokenId,
@@ -87,7 +85,6 @@ pub struct TokenView {
 
 /// The answer to locking a person out or letting them in again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct UserSwitched {
     /// The person.
     pub user: ObjectRef,

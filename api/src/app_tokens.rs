@@ -24,7 +24,6 @@ pub struct IssueAppTokenRequest {
 
 /// A new token; this is the only time that its secret is shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct IssuedAppToken {
     /// The secret text: the bearer token, or the password where an application takes Basic authentication.
     pub token: String,
@@ -41,7 +40,6 @@ impl fmt::Debug for IssuedAppToken {
 
 /// A token without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AppTokenView {
     /// Its id.
     pub id: TokenId,

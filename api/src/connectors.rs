@@ -17,7 +17,6 @@ pub enum ConnectorState {
 
 /// A connector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ConnectorView {
     /// Its id.
     pub id: ConnectorId,
@@ -35,7 +34,6 @@ pub struct ConnectorView {
 
 /// The key that will sign what connectors believe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct KeyRotation {
     /// The key's name.
     pub key: String,
@@ -62,7 +60,6 @@ pub struct EnrolmentTokenRequest {
 
 /// A new enrolment token; this is the only time that it is shown.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct EnrolmentTokenReply {
     /// Its id.
     pub id: TokenId,

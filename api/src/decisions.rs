@@ -36,7 +36,6 @@ pub enum Outcome {
 
 /// A policy that had a say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DeterminingPolicy {
     /// Its id.
     pub id: String,
@@ -50,7 +49,6 @@ pub struct DeterminingPolicy {
 
 /// A decision and everything that led to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DecisionView {
     /// Its id.
     pub id: DecisionId,

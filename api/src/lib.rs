@@ -1,8 +1,9 @@
 //! The words of the REST API and of the tunnel's metadata: requests, replies, problems and declarative documents.
 //!
-//! Everything here is data that both ends read; behavior lives on either side. Every type refuses fields that it does not
-//! know, so a misspelled or smuggled member is an error and never silence. The words of connector enrolment live in
-//! `postern-token`, because a connector knows that crate and not this one.
+//! Everything here is data that both ends read; behavior lives on either side. What is asked for, requests and documents,
+//! refuses fields that it does not know, so a misspelled or smuggled member is an error and never silence. What is answered is
+//! read whatever else it says: a command goes on working with a gateway that tells more than it knows. The words of connector
+//! enrolment live in `postern-token`, because a connector knows that crate and not this one.
 #![forbid(unsafe_code)]
 
 mod access;

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// Who the caller is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Me {
     /// The person or program.
     pub principal: PrincipalView,
@@ -28,7 +27,6 @@ pub struct Me {
 
 /// A sign-in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SignInView {
     /// Its id.
     pub id: SignInId,
@@ -40,7 +38,6 @@ pub struct SignInView {
 
 /// A resource that the caller may reach now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct MyResource {
     /// Its id.
     pub id: ResourceId,
@@ -68,7 +65,6 @@ pub struct MyResource {
 
 /// An SSH host key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct HostKeyView {
     /// As in `known_hosts`: `ssh-ed25519 AAAA…`.
     pub key: String,

@@ -3,21 +3,19 @@
 use crate::Document;
 use serde::{Deserialize, Serialize};
 
-/// One object.
+/// One object. A reader that only shows it takes the document as it comes: a newer gateway's has fields that it cannot know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Object {
+pub struct Object<D = Document> {
     /// Its id; windows and thresholds are known by their name only.
     pub id: String,
     /// How often it was written; a change names the version it is based on.
     pub version: u64,
     /// What it is. Secrets are left out.
-    pub document: Document,
+    pub document: D,
 }
 
 /// A page of objects. Lists are complete up to the limit of their route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct List<T> {
     /// The objects, by name or newest first.
     pub items: Vec<T>,
@@ -25,7 +23,6 @@ pub struct List<T> {
 
 /// An id and the name that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ObjectRef {
     /// The id.
     pub id: String,

@@ -30,7 +30,6 @@ pub enum ChangeKind {
 
 /// One field that differs. Secrets show as `"(changed)"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FieldDiff {
     /// The path of the field in the document: `labels.env`.
     pub field: String,
@@ -42,7 +41,6 @@ pub struct FieldDiff {
 
 /// One object that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Change {
     /// What happens.
     pub change: ChangeKind,
@@ -56,7 +54,6 @@ pub struct Change {
 
 /// The plan, or what was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Whether the changes were made.
     pub applied: bool,

@@ -85,7 +85,6 @@ codes! {
 
 /// A problem as the peer sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Problem {
     /// Always `about:blank`: the code says what kind of problem it is.
     #[serde(rename = "type")]

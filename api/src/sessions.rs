@@ -19,7 +19,6 @@ pub enum PrincipalKind {
 
 /// A principal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PrincipalView {
     /// Which kind.
     pub kind: PrincipalKind,
@@ -33,7 +32,6 @@ pub struct PrincipalView {
 
 /// A session, live or over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SessionView {
     /// Its id.
     pub id: SessionId,
@@ -67,7 +65,6 @@ pub struct SessionView {
 
 /// The answer to ending a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct EndSessionReply {
     /// The session.
     pub session: SessionId,

@@ -78,7 +78,6 @@ impl LaneRequest {
 
 /// The answer to an admitted [`LaneRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct OpenReply {
     /// The session that now lives.
     pub session: SessionId,
@@ -96,7 +95,6 @@ pub struct OpenReply {
 
 /// The resource behind an opened lane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct OpenedResource {
     /// Its id.
     pub id: ResourceId,
@@ -108,7 +106,6 @@ pub struct OpenedResource {
 
 /// Why a lane was refused; the refusal's code travels beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RefusedDetail {
     /// The decision that denied it, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,12 +2,12 @@
 
 use crate::{
     bearer::Bearer,
-    failure::{Failure, chain, code},
+    failure::{Failure, chain, code, printable},
     home::Profile,
 };
 use postern_api::{Problem, ProblemCode};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 use url::Url;
 
@@ -137,8 +137,8 @@ async fn body(mut answer: Response) -> Result<Vec<u8>, Failure> {
 /// The failure that a refusing answer stands for.
 async fn refused(answer: Response, bearer: &Bearer) -> Failure {
     let status = answer.status();
-    let problem = body(answer).await.ok().and_then(|bytes| serde_json::from_slice::<Problem>(&bytes).ok());
-    match problem {
+    let bytes = body(answer).await.unwrap_or_default();
+    match serde_json::from_slice::<Problem>(&bytes).ok() {
         Some(problem) if problem.code == ProblemCode::Unauthenticated && bearer.is_service_account() => {
             Failure::new(code::DENIED, "the gateway does not accept POSTERN_TOKEN")
         }
@@ -146,7 +146,21 @@ async fn refused(answer: Response, bearer: &Bearer) -> Failure {
             Failure::signed_out("the gateway does not accept your sign-in any more")
         }
         Some(problem) => Failure::problem(&problem),
-        None => without_problem(status),
+        None => unfamiliar(status, &bytes),
+    }
+}
+
+/// A problem with a code of a newer gateway: its own words, and the exit code of its status.
+fn unfamiliar(status: StatusCode, bytes: &[u8]) -> Failure {
+    #[derive(Deserialize)]
+    struct Words {
+        detail: String,
+        next: String,
+    }
+    let bare = without_problem(status);
+    match serde_json::from_slice::<Words>(bytes) {
+        Ok(words) => Failure::new(bare.code, printable(&words.detail)).then(printable(&words.next)),
+        Err(_) => bare,
     }
 }
 
@@ -188,5 +202,15 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap_or_default();
             assert_eq!(without_problem(status).code, exit, "{status}");
         }
+    }
+
+    #[test]
+    fn a_problem_of_a_newer_gateway_speaks_for_itself() {
+        let newer =
+            br#"{"code":"too_windy","detail":"It is too windy.","next":"Wait.","status":409,"more":1}"#;
+        let failure = unfamiliar(StatusCode::CONFLICT, newer);
+        assert_eq!((failure.code, failure.sentence.as_str()), (64, "It is too windy"));
+        assert_eq!(failure.next.as_deref(), Some("Wait."));
+        assert_eq!(unfamiliar(StatusCode::BAD_GATEWAY, b"<html>").code, 75);
     }
 }

@@ -7,14 +7,15 @@ use crate::{
     show::{self, Form},
 };
 use postern_api::{Document, List, Object};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Prints one object or all of a kind.
 pub async fn run(api: &Api<'_>, command: &Get, form: Form) -> Result<(), Failure> {
     let kind = command.kind.path();
-    let objects = match &command.name {
-        Some(name) => vec![api.get::<Object>(&format!("{kind}/{}", segment(name)?)).await?],
-        None => api.get::<List<Object>>(kind).await?.items,
+    let objects: Vec<Object<Value>> = match &command.name {
+        Some(name) => vec![api.get(&format!("{kind}/{}", segment(name)?)).await?],
+        None => api.get::<List<_>>(kind).await?.items,
     };
     match (command.output, form) {
         (Some(Output::Yaml), _) => print_yaml(&objects),
@@ -23,26 +24,34 @@ pub async fn run(api: &Api<'_>, command: &Get, form: Form) -> Result<(), Failure
         }
         (Some(Output::Json), _) | (None, Form::Json) => show::json(&objects),
         (None, Form::Text) => show::list(form, &objects, &["name", "id", "about"], |object| {
-            vec![object.document.name().to_string(), object.id.clone(), about(&object.document)]
+            let name = object.document["name"].as_str().unwrap_or_default();
+            vec![name.to_owned(), object.id.clone(), about(&object.document)]
         }),
     }
 }
 
-fn print_yaml(objects: &[Object]) -> Result<(), Failure> {
+fn print_yaml(objects: &[Object<Value>]) -> Result<(), Failure> {
     for (index, object) in objects.iter().enumerate() {
         if index > 0 {
             println!("---");
         }
-        let text =
-            serde_saphyr::to_string(&object.document).map_err(|e| Failure::unavailable(e.to_string()))?;
-        print!("{text}");
+        print!("{}", yaml(&object.document)?);
     }
     Ok(())
 }
 
+/// In the order of fields that people write; a document that has unknown ones loses none of them.
+fn yaml(document: &Value) -> Result<String, Failure> {
+    let text = match Document::deserialize(document) {
+        Ok(known) => serde_saphyr::to_string(&known),
+        Err(_) => serde_saphyr::to_string(document),
+    };
+    text.map_err(|e| Failure::unavailable(e.to_string()))
+}
+
 /// Every field of a document besides its kind and name, in one line.
-fn about(document: &Document) -> String {
-    let Ok(Value::Object(fields)) = serde_json::to_value(document) else { return String::new() };
+fn about(document: &Value) -> String {
+    let Some(fields) = document.as_object() else { return String::new() };
     let said = |(name, value): &(&String, &Value)| {
         let is_empty = match value {
             Value::Null | Value::Bool(false) => true,
@@ -62,4 +71,20 @@ fn about(document: &Document) -> String {
         })
         .collect();
     text.join(" ")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_document_of_a_newer_gateway_is_shown_with_everything_that_it_says() {
+        let known = json!({ "kind": "site", "name": "office" });
+        assert_eq!(yaml(&known).unwrap(), "kind: site\nname: office\n");
+        let newer = json!({ "kind": "site", "name": "office", "color": "blue" });
+        assert!(yaml(&newer).unwrap().contains("color: blue"));
+        assert_eq!(about(&newer), "color=blue");
+    }
 }

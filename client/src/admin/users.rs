@@ -6,7 +6,8 @@ use crate::{
     gateway::{Api, segment},
     show::{self, Form},
 };
-use postern_api::{Document, List, Object, UserSwitched};
+use postern_api::{List, Object, UserSwitched};
+use serde_json::Value;
 
 /// Does what the subcommand says.
 pub async fn run(api: &Api<'_>, command: &UsersCommand, form: Form) -> Result<(), Failure> {
@@ -18,12 +19,14 @@ pub async fn run(api: &Api<'_>, command: &UsersCommand, form: Form) -> Result<()
 }
 
 async fn list(api: &Api<'_>, form: Form) -> Result<(), Failure> {
-    let users = api.get::<List<Object>>("users").await?.items;
+    let users = api.get::<List<Object<Value>>>("users").await?.items;
     show::list(form, &users, &["name", "id", "state", "groups"], |object| {
-        let Document::User(user) = &object.document else { return vec![object.id.clone()] };
-        let groups: Vec<&str> = user.groups.iter().map(|group| group.as_str()).collect();
-        let state = if user.disabled { "disabled" } else { "active" };
-        vec![user.name.to_string(), object.id.clone(), state.to_owned(), groups.join(", ")]
+        let user = &object.document;
+        let groups: Vec<&str> =
+            user["groups"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let state = if user["disabled"] == true { "disabled" } else { "active" };
+        let name = user["name"].as_str().unwrap_or_default();
+        vec![name.to_owned(), object.id.clone(), state.to_owned(), groups.join(", ")]
     })
 }
 
