@@ -51,7 +51,8 @@ pub enum Event {
         /// Its generation.
         generation: u32,
     },
-    /// No lane carries the stream: reset its lane with *detach* if it is still there; a client attaches again.
+    /// No lane carries the stream: reset its lane with *detach* if it is still there; a client attaches again, if it wants
+    /// a lane.
     Detached,
     /// `read` has something: bytes, or the end.
     Readable,

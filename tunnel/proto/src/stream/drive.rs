@@ -1,6 +1,6 @@
 //! What comes over the lane, what goes over it, and when.
 
-use super::{Ending, Event, LaneEnd, Over, Poll, Role, SUPERSEDED, State, Stream, Unacked, VERSION};
+use super::{Ending, Event, LaneEnd, Over, Poll, Role, SUPERSEDED, State, Stream, Told, Unacked, VERSION};
 use super::{
     inbound::Wrong,
     record::{DATA_OVERHEAD, Record, RecordError, Welcome},
@@ -45,8 +45,12 @@ impl Stream {
             return;
         }
         while !chunk.is_empty() {
-            // What still comes after the end is dropped.
-            let State::Attached(attached) = &mut self.state else { return };
+            let attached = match &mut self.state {
+                State::Attached(attached) => attached,
+                // What still comes after the end is dropped.
+                State::Over(ending) => return ending.heard(),
+                State::Detached => return,
+            };
             let done = match attached.parser.next(&mut chunk) {
                 Ok(Some(record)) => self.on_record(record, now),
                 Ok(None) => return,
@@ -212,12 +216,8 @@ impl Stream {
 
     /// The time that `poll_timeout` named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if let State::Over(ending) = &self.state {
-            if self.remembered_until(ending).is_some_and(|at| now >= at) {
-                self.said.forget = true;
-                self.events.push_back(Event::Forget);
-            }
-            return;
+        if self.over().is_some() {
+            return self.maybe_let_go(now);
         }
         if self.expires.is_some_and(|at| now >= at) {
             return self.end_with(Ended::Expired.code(), "the session expired", true, now);
@@ -227,15 +227,34 @@ impl Stream {
         }
     }
 
-    fn remembered_until(&self, ending: &Ending) -> Option<Instant> {
-        let remembers = self.role == Role::Connector && !self.said.forget;
-        remembers.then(|| ending.at + self.config.window + UNNOTICED_MAX)
+    /// How long a stream that is over has something to do: a client tells, a connector remembers.
+    fn over_until(&self, ending: &Ending) -> Option<Instant> {
+        match (self.role, ending.told) {
+            (Role::Client, Told::Not { until }) => Some(until),
+            (Role::Connector, _) if !self.said.forget => Some(ending.at + self.config.window + UNNOTICED_MAX),
+            (Role::Client, Told::OnLane | Told::Settled) | (Role::Connector, _) => None,
+        }
+    }
+
+    fn maybe_let_go(&mut self, now: Instant) {
+        let State::Over(ending) = &self.state else { return };
+        if self.over_until(ending).is_none_or(|at| now < at) {
+            return;
+        }
+        self.events.push_back(match self.role {
+            Role::Client => Event::Detached,
+            Role::Connector => Event::Forget,
+        });
+        self.said.forget = true;
+        if let State::Over(ending) = &mut self.state {
+            ending.told = Told::Settled;
+        }
     }
 
     /// When `handle_timeout` and `poll_transmit` are to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if let State::Over(ending) = &self.state {
-            return self.remembered_until(ending);
+            return self.over_until(ending);
         }
         let ack = match &self.state {
             State::Attached(attached) if attached.greeted => {

@@ -1,17 +1,22 @@
 //! How a stream comes to a lane, leaves it, and ends.
 
 use super::record::{Parser, Record, Welcome};
-use super::{Attach, Attached, Ending, Event, LaneEnd, Over, Role, State, Stream, VERSION};
+use super::{Attach, Attached, Ending, Event, LaneEnd, Over, Role, State, Stream, Told, VERSION};
 use postern_ids::Ended;
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 const FINISHED: u16 = Ended::Finished.code();
+/// How long a client that has everything tries to say so. Somebody may wait for its process to end.
+const TELL_MAX: Duration = Duration::from_secs(10);
 
 impl Stream {
     /// Client: starts an attempt on a new lane, whose generation it gives. `sign` makes the proof.
-    /// `None` when the stream is over, or ran out of generations.
+    /// `None` when the stream wants no lane, or ran out of generations.
     pub fn attach(&mut self, sign: impl FnOnce(&[u8]) -> [u8; 64]) -> Option<u32> {
-        if self.role != Role::Client || self.over().is_some() {
+        if !self.wants_lane() {
             return None;
         }
         self.generation = self.generation.checked_add(1)?;
@@ -28,12 +33,14 @@ impl Stream {
             proof: [0; 64],
         };
         attach.proof = sign(&attach.proof_message());
-        self.change_lane(Attached {
-            parser: Parser::default(),
-            greeting: Some(Record::Attach(Box::new(attach))),
-            greeted: false,
-            ahead: !welcomed,
-        });
+        let greeting = Record::Attach(Box::new(attach));
+        if let State::Over(ending) = &mut self.state {
+            // Its offset says everything; any answer says that it was heard.
+            ending.farewell = VecDeque::from([greeting]);
+            return Some(self.generation);
+        }
+        let parser = Parser::default();
+        self.change_lane(Attached { parser, greeting: Some(greeting), greeted: false, ahead: !welcomed });
         self.outbound.restart();
         Some(self.generation)
     }
@@ -96,7 +103,7 @@ impl Stream {
             return;
         }
         match (&mut self.state, end) {
-            (State::Over(ending), _) => ending.lane_open = false,
+            (State::Over(ending), end) => ending.lane_over(end, now),
             (State::Detached | State::Attached(_), LaneEnd::Ended(code)) => {
                 self.end_with(code, "the lane was ended", false, now);
             }
@@ -134,11 +141,31 @@ impl Stream {
             State::Detached | State::Over(_) => (None, false),
         };
         let farewell = greeting.into_iter().chain(farewell).filter(|_| lane_open).collect();
+        let is_client_done = self.role == Role::Client && over.code == FINISHED && lane_open;
+        let told = if is_client_done { Told::OnLane } else { Told::Settled };
         self.outbound.clear();
         self.unacked = None;
         self.detached = None;
-        self.state = State::Over(Ending { over, at: now, farewell, lane_open });
+        self.state = State::Over(Ending { over, at: now, farewell, lane_open, told });
         self.events.push_back(Event::Over(over));
+    }
+}
+
+impl Ending {
+    fn lane_over(&mut self, end: LaneEnd, now: Instant) {
+        self.lane_open = false;
+        self.told = match (self.told, end) {
+            (Told::Settled, _) | (_, LaneEnd::Ended(_)) => Told::Settled,
+            (Told::OnLane, LaneEnd::Detached) => Told::Not { until: now + TELL_MAX },
+            (Told::Not { until }, LaneEnd::Detached) => Told::Not { until },
+        };
+    }
+
+    /// The peer answers on the last lane.
+    pub(super) fn heard(&mut self) {
+        if let Told::Not { .. } = self.told {
+            (self.told, self.lane_open) = (Told::Settled, true);
+        }
     }
 }
 

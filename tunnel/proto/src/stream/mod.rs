@@ -88,6 +88,18 @@ struct Ending {
     farewell: VecDeque<Record>,
     /// The last lane is still to be finished.
     lane_open: bool,
+    told: Told,
+}
+
+/// Whether the connector knows that everything arrived, as far as its client can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// It does, or there is nothing to tell.
+    Settled,
+    /// If the last lane lives long enough.
+    OnLane,
+    /// That lane is gone: over another one, until then.
+    Not { until: Instant },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -169,6 +181,15 @@ impl Stream {
         match &self.state {
             State::Over(ending) => Some(ending.over),
             State::Detached | State::Attached(_) => None,
+        }
+    }
+
+    /// Client: whether a lane is needed. That of a stream that finished may have died with the last acknowledgement, without
+    /// which the connector would wait in vain: it is told once more, within a bound.
+    pub fn wants_lane(&self) -> bool {
+        match &self.state {
+            State::Over(ending) => matches!(ending.told, Told::Not { .. }),
+            State::Detached | State::Attached(_) => self.role == Role::Client,
         }
     }
 

@@ -137,6 +137,75 @@ fn a_client_that_only_missed_the_last_acknowledgement_believes_whoever_saw_the_e
     assert_eq!(client.read(1), Some(Read::Finished));
 }
 
+/// A client that has everything, and a connector that does not know it: the lane died with the last acknowledgement.
+fn untold() -> (Stream, Stream) {
+    let (mut client, mut connector) = pair();
+    client.finish();
+    write(&mut connector, "the whole answer");
+    connector.finish();
+    let (up, down) = (send(&mut client, now()), send(&mut connector, now()));
+    connector.handle_bytes(1, up, now());
+    client.handle_bytes(1, down, now());
+    client.handle_bytes(1, send(&mut connector, now()), now());
+    let _lost = send(&mut client, now());
+    assert_eq!((over(&client), over(&connector)), (Some(1000), None));
+    assert!(!client.wants_lane(), "its last words may arrive");
+    for end in [&mut client, &mut connector] {
+        end.handle_lane_end(1, LaneEnd::Detached, now());
+    }
+    (client, connector)
+}
+
+#[test]
+fn a_connector_that_missed_the_last_acknowledgement_is_told_over_another_lane() {
+    let (mut client, mut connector) = untold();
+    assert!(client.wants_lane());
+    let (attach, rest) = attempt(&mut client);
+    assert!(attach.resume_only && rest.is_empty());
+    connector.take_over(&attach, now()).unwrap();
+    let mut out = vec![];
+    assert_eq!(
+        client.poll_transmit(&mut out, 1_000, now()),
+        Poll::Idle,
+        "no end of the lane before the answer"
+    );
+    client.handle_bytes(2, send(&mut connector, now()), now());
+    assert_eq!((over(&connector), client.wants_lane()), (Some(1000), false));
+    assert_eq!(client.poll_transmit(&mut out, 1_000, now()), Poll::FinishLane);
+    // It was heard: a lane that is lost after that is nobody's concern.
+    client.handle_lane_end(2, LaneEnd::Detached, now());
+    assert!(!client.wants_lane() && client.attach(|_| [0; 64]).is_none());
+    assert_eq!(read(&mut client), b"the whole answer");
+}
+
+#[test]
+fn a_client_that_has_everything_gives_up_telling_it_after_ten_seconds() {
+    let (mut client, _) = untold();
+    let second = Duration::from_secs(1);
+    for attempts in 2..=9 {
+        let at = now() + second * attempts;
+        let generation = client.attach(|_| [0; 64]).unwrap();
+        client.handle_lane_end(generation, LaneEnd::Detached, at);
+        client.handle_timeout(at);
+        assert!(client.wants_lane(), "{attempts}");
+    }
+    assert_eq!(client.poll_timeout(), Some(now() + second * 10));
+    events(&mut client);
+    client.handle_timeout(now() + second * 10);
+    assert_eq!((client.wants_lane(), client.poll_timeout()), (false, None));
+    assert_eq!(events(&mut client), [Event::Detached], "a lane that never answered is let go");
+    assert_eq!(over(&client), Some(1000));
+}
+
+#[test]
+fn whoever_refuses_a_client_that_has_everything_knows_of_the_end() {
+    let (mut client, _) = untold();
+    let generation = client.attach(|_| [0; 64]).unwrap();
+    client.handle_lane_end(generation, LaneEnd::Ended(4410), now());
+    assert_eq!((client.wants_lane(), over(&client)), (false, Some(1000)));
+    assert_eq!(read(&mut client), b"the whole answer");
+}
+
 fn exchange_all_but_the_last_ack(client: &mut Stream, connector: &mut Stream) {
     let (up, down) = (send(client, now()), send(connector, now()));
     connector.handle_bytes(1, up, now());

@@ -153,7 +153,7 @@ impl Attempt {
 
     pub(super) fn next(&self) -> impl Iterator<Item = Instant> {
         let idle = self.opening.is_none() && self.carrier.lane.is_none();
-        let retry = (idle && self.carrier.stream.over().is_none()).then_some(self.retry_at);
+        let retry = (idle && self.carrier.stream.wants_lane()).then_some(self.retry_at);
         let gives_up = self.opening.as_ref().map(|opening| opening.gives_up_at);
         self.carrier.next().chain(retry).chain(gives_up)
     }

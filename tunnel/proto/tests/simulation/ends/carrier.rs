@@ -48,6 +48,7 @@ impl Carrier {
         self.follow(stage)?;
         if self.leaves_at.is_some_and(|at| at <= stage.net.now) {
             self.leave_lane(stage);
+            self.stream.handle_lane_end(self.stream.generation(), LaneEnd::Detached, stage.net.now);
         }
         self.check_bounds(stage)
     }
@@ -185,7 +186,11 @@ impl Carrier {
     /// The lane that carries the stream is gone.
     pub(super) fn lane_over(&mut self, end: LaneEnd, stage: &mut Stage) -> Result<(), String> {
         self.lane = None;
-        if !stage.sabotages(Sabotage::ForgetsLostLanes) {
+        let is_forgotten = match self.stream.over() {
+            Some(_) => stage.sabotages(Sabotage::LeavesUntold),
+            None => stage.sabotages(Sabotage::ForgetsLostLanes),
+        };
+        if !is_forgotten {
             self.stream.handle_lane_end(self.stream.generation(), end, stage.net.now);
         }
         // Before another lane comes.

@@ -34,6 +34,11 @@ impl Deadlines {
         self.asleep = self.asleep.max(at);
     }
 
+    /// Nothing is broken any more from then on.
+    pub(super) fn is_calm_since(&self, at: Instant) -> bool {
+        self.trouble.max(self.asleep) <= at
+    }
+
     fn from(&self, at: Instant, side: Side) -> Instant {
         let at = at.max(self.trouble);
         if side == Side::Client { at.max(self.asleep) } else { at }

@@ -21,6 +21,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How a stream ends that no lane carries.
+const LOST: &str = "no lane came within the window";
+/// A client that has everything goes on trying to say so for twice as long.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
+
 pub(crate) struct Model {
     pub(crate) streams: BTreeMap<StreamId, Ledger>,
     pub(crate) store: Store,
@@ -150,11 +155,15 @@ impl Model {
         if over.code == Ended::Finished.code() || !ledger.is_honest() {
             return Ok(());
         }
+        if side == Side::Connector && over.reason == LOST {
+            self.was_untold(id)?;
+        }
+        let ledger = self.stream(id);
         let since = ledger.end(side).detached;
         let too_early = over.code == Ended::Expired.code() && ledger.expires.is_none_or(|at| now < at);
         let own = match over.reason {
             _ if too_early => false,
-            "no lane came within the window" => since.is_some_and(|since| now >= since + window),
+            LOST => since.is_some_and(|since| now >= since + window),
             "the session expired" => ledger.expires.is_some_and(|at| now >= at),
             "the streams of this process hold too much" => may_run_out,
             "ended here"
@@ -167,6 +176,19 @@ impl Model {
             return Err(format!("D12: {id} was lost at the {side:?}, detached since {since:?}: {over:?}"));
         }
         ledger.excuses.insert(over.code);
+        Ok(())
+    }
+
+    /// A stream that arrived whole at its client, and then waited in vain at its connector: only trouble can explain it.
+    fn was_untold(&mut self, id: StreamId) -> Result<(), String> {
+        let ledger = self.stream(id);
+        let client = ledger.end(Side::Client);
+        let finished = client.over.filter(|(over, _)| client.is_there && over.code == Ended::Finished.code());
+        let Some((_, at)) = finished else { return Ok(()) };
+        self.saw("a stream that arrived whole was lost");
+        if self.deadlines.is_calm_since(at + TOLD_WITHIN) {
+            return Err(format!("D14: {id} arrived whole, and is lost at the Connector"));
+        }
         Ok(())
     }
 

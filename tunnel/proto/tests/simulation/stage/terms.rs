@@ -73,6 +73,8 @@ pub(crate) enum Sabotage {
     HearsOlderLanes,
     /// A lane that is lost is not told to its stream.
     ForgetsLostLanes,
+    /// Whoever has everything leaves with the lane that should have said so.
+    LeavesUntold,
     /// The connector dials the target again for a stream that it holds.
     DialsTwice,
     /// What was read from a lane just before a new one is given to the program twice.
@@ -83,7 +85,7 @@ pub(crate) enum Sabotage {
 
 impl Sabotage {
     /// Each with the invariants that it breaks: one of them is missed first.
-    pub(crate) const ALL: [(Self, &'static [&'static str]); 10] = [
+    pub(crate) const ALL: [(Self, &'static [&'static str]); 11] = [
         (Self::AdmitsUnrecorded, &["D1"]),
         (Self::ForgetsThoseWhoWait, &["D5"]),
         (Self::IgnoresInventory, &["D5"]),
@@ -91,6 +93,7 @@ impl Sabotage {
         (Self::IgnoresExpiry, &["D5"]),
         (Self::HearsOlderLanes, &["D12"]),
         (Self::ForgetsLostLanes, &["D5", "D12", "D14"]),
+        (Self::LeavesUntold, &["D14"]),
         (Self::DialsTwice, &["D12"]),
         (Self::DeliversTwice, &["D12"]),
         (Self::RecordsEveryEnd, &["D14"]),
