@@ -1,7 +1,7 @@
 //! Bytes of our own making over TLS, for what no well-behaved client would send.
 
 use crate::curl::Answer;
-use crate::process::bound_to_us;
+use crate::process::{Signal, bound_to_us, send_signal};
 use crate::{Gateway, tools, wait};
 use anyhow::{Context, Result};
 use std::io::{Read, Write};
@@ -63,6 +63,11 @@ impl Raw {
     /// Sends bytes. A gateway that closed the connection already is no mistake: what it said tells why.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.input.write_all(bytes.as_ref()).and_then(|()| self.input.flush());
+    }
+
+    /// Takes nothing from now on.
+    pub fn freeze(&self) -> Result<()> {
+        send_signal(self.child.id(), Signal::Stop)
     }
 
     /// What came so far.

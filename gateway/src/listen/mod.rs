@@ -2,6 +2,7 @@
 
 mod client;
 mod connection;
+mod cut_short;
 mod http1;
 mod http2;
 mod lent;
@@ -11,6 +12,7 @@ mod tests;
 
 pub use client::{forwarded_for, is_trusted};
 pub use connection::{Client, Deadlines};
+pub use cut_short::{Breaks, CutShort};
 pub use http1::{AsksBack, Strict};
 pub use lent::Lent;
 pub use limits::{ConnectionLimits, ConnectionTicket, Refused};

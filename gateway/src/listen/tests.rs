@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cut_short;
 mod http2;
 
 use super::*;
@@ -19,6 +20,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 struct Hello {
     /// Told when an answer without end was given up.
     given_up: Arc<Notify>,
+    /// Breaks off the answer that listens to it.
+    word: Arc<Notify>,
 }
 
 struct Given(Arc<Notify>);
@@ -47,6 +50,9 @@ impl Handler for Hello {
         if request.uri().path() == "/endless" {
             return self.endless();
         }
+        if request.uri().path() == "/until-a-word" {
+            return cut_short::until_a_word(self);
+        }
         let mut response = Response::new(Body::from(client.address.to_string()));
         *response.status_mut() = StatusCode::OK;
         response
@@ -64,7 +70,7 @@ struct Fixture {
     connector: TlsConnector,
     lifecycle: Lifecycle,
     mode: Arc<ArcSwap<Mode>>,
-    given_up: Arc<Notify>,
+    hello: Hello,
 }
 
 fn limits(per_ip: u32) -> Arc<ConnectionLimits> {
@@ -82,6 +88,11 @@ fn limits(per_ip: u32) -> Arc<ConnectionLimits> {
 }
 
 fn start(mode: Mode, per_ip: u32) -> Fixture {
+    let short = Duration::from_millis(150);
+    start_with(mode, per_ip, Deadlines { proxy_header: short, tls: short, headers: short, stall: short })
+}
+
+fn start_with(mode: Mode, per_ip: u32, deadlines: Deadlines) -> Fixture {
     let authority = Authority::from_pkcs8(&Authority::generate_key().unwrap()).unwrap();
     let now = postern_ids::Timestamp::from_system(std::time::SystemTime::now());
     let leaf = authority.issue(&[url::Host::Domain("gate.test".to_owned())], [1; 16], now).unwrap();
@@ -93,20 +104,18 @@ fn start(mode: Mode, per_ip: u32) -> Fixture {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-    let short = Duration::from_millis(150);
     let mode = Arc::new(ArcSwap::from_pointee(mode));
     let door = Door {
         mode: Arc::clone(&mode),
         tls: server_config(Certificates::new(leaf)).unwrap(),
-        deadlines: Deadlines { proxy_header: short, tls: short, headers: short, stall: short },
+        deadlines,
         limits: limits(per_ip),
     };
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (address, lifecycle) = (listener.local, Lifecycle::new());
     let hello = Hello::default();
-    let given_up = Arc::clone(&hello.given_up);
-    lifecycle.spawn(listener.run(door, hello, lifecycle.clone()));
-    Fixture { address, connector: TlsConnector::from(Arc::new(client)), lifecycle, mode, given_up }
+    lifecycle.spawn(listener.run(door, hello.clone(), lifecycle.clone()));
+    Fixture { address, connector: TlsConnector::from(Arc::new(client)), lifecycle, mode, hello }
 }
 
 async fn get(io: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin), extra: &str) -> String {
@@ -195,6 +204,13 @@ async fn t18_a_head_that_drips_is_given_up_however_steadily_it_comes() {
         read = heard.read_to_end(&mut told) => { let _ = read; }
     }
     assert!(told.is_empty() || told.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&told));
+}
+
+#[test]
+fn h15_h16_nobody_waits_longer_than_is_promised() {
+    let Deadlines { proxy_header, tls, headers, stall } = Deadlines::default();
+    let ten = Duration::from_secs(10);
+    assert!(proxy_header <= ten && tls <= ten && headers <= ten && stall <= Duration::from_secs(60));
 }
 
 #[test]

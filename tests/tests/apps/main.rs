@@ -3,6 +3,7 @@
 
 mod bodies;
 mod cuts;
+mod deaf;
 mod hostile;
 mod identity;
 mod outages;

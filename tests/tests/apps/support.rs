@@ -9,9 +9,8 @@ use std::time::Duration;
 /// For what takes a moment when the machine is free.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
-/// A cut is due within a second; what is measured begins before the change is acknowledged, on a machine with other tests
-/// beside.
-pub(crate) const CUT_WITHIN: Duration = Duration::from_secs(2);
+/// A cut is due within a second; what is measured begins before the change is acknowledged.
+pub(crate) const CUT_WITHIN: Duration = Duration::from_secs(1);
 
 /// The headers of a person who opens an address.
 pub(crate) const NAVIGATE: [&str; 2] = ["Accept: text/html", "Sec-Fetch-Mode: navigate"];

@@ -1,53 +1,21 @@
 //! Answers on their way to the browser: counted, cut when the right to them ends, given up when nothing moves.
 
-use super::{table::Place, up::length, upstream::Connection};
-use crate::sessions::Door;
+use super::{right::Right, table::Place, up::length, upstream::Connection};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use postern_ids::Ended;
-use postern_policy::Permit;
-use postern_tunnel_io::Cut;
 use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
-
-/// A request that lasts longer is watched on its own: what ends the right to it is seen within this time and a look.
-const SHORT: Duration = Duration::from_millis(500);
-
-/// What ends a request before it is over by itself.
-pub(super) type Ending = Pin<Box<dyn Future<Output = Ended> + Send>>;
-
-/// Hears what ends a request: the end of its session, and once it lasts, whatever ends the right to it alone (D5).
-pub(super) fn ending(door: Arc<Door>, permit: Permit, session: Cut) -> Ending {
-    Box::pin(async move {
-        tokio::select! {
-            biased;
-            ended = session.wait() => return ended,
-            () = sleep(SHORT) => {}
-        }
-        match door.watch_request(permit) {
-            Ok(watched) => {
-                tokio::select! {
-                    biased;
-                    ended = session.wait() => ended,
-                    ended = watched.cut().wait() => ended,
-                }
-            }
-            Err(ended) => ended,
-        }
-    })
-}
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The body of an answer, on its way to the browser.
 pub(super) struct Down {
     inner: Incoming,
-    ending: Ending,
+    right: Right,
     place: Place,
     /// Goes back to the pool when the body is over.
     connection: Option<Connection>,
@@ -60,13 +28,13 @@ pub(super) struct Down {
 impl Down {
     pub(super) fn new(
         inner: Incoming,
-        ending: Ending,
+        right: Right,
         place: Place,
         connection: Connection,
         idle: Duration,
     ) -> Self {
         let (connection, moved_at) = (Some(connection), Instant::now());
-        Self { inner, ending, place, connection, idle, moved_at, timer: None, is_over: false }
+        Self { inner, right, place, connection, idle, moved_at, timer: None, is_over: false }
     }
 
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
@@ -91,7 +59,7 @@ impl Body for Down {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
-        if let Poll::Ready(ended) = this.ending.as_mut().poll(cx) {
+        if let Poll::Ready(ended) = this.right.poll_ended(cx) {
             return Poll::Ready(Some(Err(io::Error::other(ended.sentence()))));
         }
         match Pin::new(&mut this.inner).poll_frame(cx) {

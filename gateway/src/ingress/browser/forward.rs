@@ -4,13 +4,14 @@
 use super::{
     BrowserIngress,
     answer::Trouble,
-    body::{Down, Ending, ending},
+    body::Down,
     cors,
     hosts::App,
     identity::About,
     interim::Interim,
     outward::{fit, prepare},
     request::{Nature, Upgrade},
+    right::Right,
     table::Place,
     up::{Moved, Up},
     upgrade::Carriage,
@@ -45,7 +46,7 @@ pub(super) struct Exchange {
 
 /// An answer's way back.
 struct Back {
-    ending: Ending,
+    right: Right,
     place: Place,
     idle: Duration,
 }
@@ -67,28 +68,29 @@ impl BrowserIngress {
         prepare(&mut parts, (&canonical, &app, &web), (&nature, &client))?;
         self.identify(&mut parts.headers, (&permit, &app), &place).await?;
         let moved = Moved::default();
-        let body = Up::new(body, Arc::clone(&place.entered().session), moved.clone());
-        let mut ending = ending(Arc::clone(&self.door), permit, place.session().cut().clone());
+        let right = Right::new(Arc::clone(&self.door), permit, place.session().cut().clone());
+        let body = Up::new(body, Arc::clone(&place.entered().session), right.upward(), moved.clone());
         let patience = Duration::from_secs(web.timeouts.response_s.into());
         let mut request = Request::from_parts(parts, body);
         let interim = Interim::count(&mut request);
         let (mut response, connection) = tokio::select! {
             biased;
-            ended = ending.as_mut() => return Err(Trouble::Ended(ended)),
+            ended = right.ended() => return Err(Trouble::Ended(ended)),
             answered = self.ask(request, &app.resource, &place) => answered?,
             () = interim.too_many() => return Err(Trouble::BadUpstream),
             () = moved.quiet(patience) => return Err(Trouble::Timeout),
         };
         interim.check()?;
-        let back = Back { ending, place, idle: Duration::from_secs(web.timeouts.idle_s.into()) };
+        let back = Back { right, place, idle: Duration::from_secs(web.timeouts.idle_s.into()) };
         let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         fit(&mut response, canonical.host(), &web, switches)?;
         if switches {
             let asked = nature.upgrade.zip(browser).ok_or(Trouble::BadUpstream)?;
             return Ok(self.switch(response, asked, back));
         }
-        let Back { ending, place, idle } = back;
-        Ok(response.map(|inner| Body::new(Down::new(inner, ending, place, connection, idle))))
+        let Back { right, place, idle } = back;
+        response.extensions_mut().insert(right.cut_short());
+        Ok(response.map(|inner| Body::new(Down::new(inner, right, place, connection, idle))))
     }
 
     /// Says who asks, in our own name.
@@ -168,8 +170,8 @@ impl BrowserIngress {
         back: Back,
     ) -> Response<Body> {
         let app = hyper::upgrade::on(&mut response);
-        let Back { ending, place, idle } = back;
-        let carriage = Carriage { ending, place, idle, is_websocket: upgrade == Upgrade::WebSocket };
+        let Back { right, place, idle } = back;
+        let carriage = Carriage { right, place, idle, is_websocket: upgrade == Upgrade::WebSocket };
         self.ways.lifecycle.spawn(carriage.carry(browser, app));
         response.map(|_| Body::empty())
     }

@@ -13,6 +13,7 @@ mod outward;
 mod own;
 mod pool;
 mod request;
+mod right;
 mod table;
 mod up;
 mod upgrade;

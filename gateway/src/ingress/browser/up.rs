@@ -1,12 +1,13 @@
 //! The body of a request on its way to the application: counted, and harmless to its end.
 
+use super::right::Upward;
 use crate::sessions::WebSession;
 use bytes::Bytes;
 use http::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use postern_canonical::is_reserved;
 use std::{
-    fmt,
+    fmt, io,
     pin::Pin,
     sync::{
         Arc,
@@ -38,12 +39,13 @@ impl Moved {
 pub(super) struct Up {
     inner: Incoming,
     session: Arc<WebSession>,
+    right: Upward,
     moved: Moved,
 }
 
 impl Up {
-    pub(super) fn new(inner: Incoming, session: Arc<WebSession>, moved: Moved) -> Self {
-        Self { inner, session, moved }
+    pub(super) fn new(inner: Incoming, session: Arc<WebSession>, right: Upward, moved: Moved) -> Self {
+        Self { inner, session, right, moved }
     }
 }
 
@@ -55,14 +57,17 @@ impl fmt::Debug for Up {
 
 impl Body for Up {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let Poll::Ready(ended) = self.right.poll_ended(cx) {
+            return Poll::Ready(Some(Err(io::Error::other(ended.sentence()))));
+        }
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        polled.map_ok(|frame| {
+        polled.map_err(io::Error::other).map_ok(|frame| {
             self.session.carried(length(&frame), 0);
             self.moved.0.fetch_add(1, Ordering::Relaxed);
             harmless(frame)

@@ -2,7 +2,7 @@
 //! They are carried as bytes, watched like sessions, and cut with the proper word where the protocol has one.
 
 use super::{
-    body::Ending,
+    right::Right,
     table::Place,
     websocket::{Frames, close_frame},
 };
@@ -30,7 +30,7 @@ const BUFFER_MAX: usize = 16 * 1024;
 /// What an upgraded connection is carried with.
 pub(super) struct Carriage {
     /// What ends it.
-    pub(super) ending: Ending,
+    pub(super) right: Right,
     pub(super) place: Place,
     pub(super) idle: Duration,
     pub(super) is_websocket: bool,
@@ -84,7 +84,7 @@ impl Carriage {
         });
         let ended = tokio::select! {
             biased;
-            ended = self.ending => Some(ended),
+            ended = self.right.ended() => Some(ended),
             () = both_ways(up, downward) => None,
             () = moved.idle(self.idle) => None,
         };

@@ -12,6 +12,7 @@ pub use verdict::AsksBack;
 use super::{
     Handler, Lent,
     connection::{Front, Who, report},
+    cut_short::cut_short,
 };
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, header};
@@ -52,12 +53,18 @@ impl<H: Handler> Front<H> {
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.lifecycle.stopping() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let served = async {
+            tokio::select! {
+                ended = connection.as_mut() => return ended,
+                () = self.lifecycle.stopping() => connection.as_mut().graceful_shutdown(),
             }
+            connection.await
+        };
+        tokio::select! {
+            biased;
+            ended = served => ended,
+            // Without a farewell: nobody may take what is broken off for an answer that is over.
+            () = cut_short(|| verdict.cut()) => Ok(()),
         }
     }
 

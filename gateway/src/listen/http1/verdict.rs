@@ -1,5 +1,6 @@
 //! What became of the requests of one HTTP/1 connection: known to the side that reads and to the side that answers.
 
+use crate::listen::CutShort;
 use http::{Request, Response, StatusCode, header};
 use postern_canonical::{Framing, Refused};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,8 @@ struct State {
     is_early: bool,
     /// An answer was given behind which nothing is read.
     is_over: bool,
+    /// What breaks the last answer off.
+    cut: Option<CutShort>,
 }
 
 /// Why nothing more is handed on.
@@ -80,6 +83,8 @@ impl Verdict {
     /// The request in hand is answered with this. A request for an upgrade decides there what follows it (H4).
     pub(super) fn answered<B>(&self, response: &Response<B>) -> Standing {
         let asks_back = response.extensions().get::<AsksBack>().is_some();
+        let cut = response.extensions().get::<CutShort>().cloned();
+        self.with(|state| state.cut = cut);
         self.with(|state| match (state.framing.is_upgrading(), response.status()) {
             (true, _) if asks_back && !state.is_early => {
                 state.framing.asked_back();
@@ -101,6 +106,11 @@ impl Verdict {
                 None => Standing::Good,
             },
         })
+    }
+
+    /// What breaks the answer off that is on its way.
+    pub(super) fn cut(&self) -> Option<CutShort> {
+        self.with(|state| state.cut.clone())
     }
 
     /// Whether the peer may still be sending what nobody reads.

@@ -1,6 +1,7 @@
-//! How long an answer may wait for its peer to take more of it (H15). The library waits for ever, and a peer that opens its
+//! How long an answer may wait for its peer to take more of it (H15), and when it is broken off. The library waits for ever, and a peer that opens its
 //! window byte by byte keeps it waiting; here the stream is reset, and its neighbours on the connection go on.
 
+use crate::listen::cut_short::{CutShort, cut_short};
 use axum::body::Body;
 use bytes::Bytes;
 use http::Response;
@@ -25,17 +26,29 @@ tokio::task_local! {
     static PACE: Arc<Pace>;
 }
 
-/// Since when the stream of this task waits for its peer.
+/// What the answer of this task's stream came to.
 #[derive(Debug, Default)]
-struct Pace(Mutex<Option<Instant>>);
+struct Pace(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Since when it waits for its peer.
+    waiting: Option<Instant>,
+    /// What breaks it off.
+    cut: Option<CutShort>,
+}
 
 impl Pace {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn set(&self, waiting: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
+        self.with(|state| state.waiting = waiting);
     }
 
     fn waiting(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.with(|state| state.waiting)
     }
 
     /// Ends when the peer took nothing for `max`. Only what runs in the same task changes the state, just before this is
@@ -51,7 +64,7 @@ impl Pace {
     }
 }
 
-/// Runs the streams of HTTP/2 connections, each until it is over or its peer takes nothing for too long.
+/// Runs the streams of HTTP/2 connections, each until it is over, is to be broken off, or its peer takes nothing for too long.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Streams {
     /// How long is too long.
@@ -70,6 +83,7 @@ where
             tokio::select! {
                 biased;
                 _ = stream.as_mut() => {}
+                () = cut_short(|| pace.with(|state| state.cut.clone())) => {}
                 () = pace.stalled(stall) => {
                     tracing::debug!("a stream was reset: its peer takes nothing");
                 }
@@ -87,9 +101,13 @@ pub(super) struct Paced {
     pace: Option<Arc<Pace>>,
 }
 
-/// Lets the stream that this answer is for notice when it stalls.
-pub(super) fn paced(response: Response<Body>) -> Response<Paced> {
-    response.map(|inner| Paced { inner, rest: Bytes::new(), pace: PACE.try_with(Arc::clone).ok() })
+/// Lets the stream that this answer is for notice when it stalls or is to be broken off.
+pub(super) fn paced(mut response: Response<Body>) -> Response<Paced> {
+    let pace = PACE.try_with(Arc::clone).ok();
+    if let (Some(pace), Some(cut)) = (&pace, response.extensions_mut().remove::<CutShort>()) {
+        pace.with(|state| state.cut = Some(cut));
+    }
+    response.map(|inner| Paced { inner, rest: Bytes::new(), pace })
 }
 
 impl Paced {

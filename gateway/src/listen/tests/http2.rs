@@ -20,7 +20,7 @@ async fn h15_a_stream_whose_peer_takes_nothing_is_reset_and_its_neighbours_go_on
     let connection = tokio::spawn(connection);
     let request = |path: &str| Request::get(format!("https://gate.test{path}")).body(Body::empty()).unwrap();
     let stalled = sender.send_request(request("/endless")).await.unwrap();
-    fixture.given_up.notified().await;
+    fixture.hello.given_up.notified().await;
     let neighbour = sender.send_request(request("/")).await.unwrap().into_body().collect().await.unwrap();
     assert_eq!(neighbour.to_bytes(), "127.0.0.1");
     stalled.into_body().collect().await.unwrap_err();
