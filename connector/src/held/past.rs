@@ -15,19 +15,20 @@ const LATE_MAX: Duration = Duration::from_secs(30);
 /// which comes within seconds.
 const LISTED_MAX: Duration = Duration::from_secs(60);
 
-/// A stream that is over.
+/// A stream that is over; a connector may remember a hundred thousand, so it is kept small.
 #[derive(Debug, Clone)]
 pub struct Past {
-    stream: StreamId,
     session: SessionId,
     key: [u8; 32],
-    generation: u32,
-    code: u16,
     since: Instant,
-    /// No grant of its opens anything any more.
-    granted_until: Instant,
-    /// Of an end on a lane: the last grant, if other gateways may believe that the stream waits. None: no lane carried it.
-    seen: Option<Bytes>,
+    generation: u32,
+    /// From the end on, in milliseconds: how long a grant of its could open something.
+    granted_for: u32,
+    code: u16,
+    /// It ended on a lane, whose gateway records it.
+    is_seen: bool,
+    /// Of an end on a lane: the last grant, if other gateways may believe that the stream waits.
+    grant: Option<Box<Bytes>>,
     /// It finished in order, so that there is more to say than a code to a client that missed it.
     held: Option<Held>,
 }
@@ -46,14 +47,14 @@ impl Past {
         let End { code, at, granted_until, seen } = end;
         let is_finished = code == Ended::Finished.code();
         Self {
-            stream: held.id(),
             session,
             key: held.key(),
-            generation: held.generation(),
-            code,
             since: at,
-            granted_until,
-            seen,
+            generation: held.generation(),
+            granted_for: millis_rounded_up(granted_until.saturating_duration_since(at)),
+            code,
+            is_seen: seen.is_some(),
+            grant: seen.filter(|grant| !grant.is_empty()).map(Box::new),
             held: is_finished.then(|| held.clone()),
         }
     }
@@ -75,17 +76,22 @@ impl Past {
 
     /// Somebody asks for it with a grant.
     pub(super) fn set_granted(&mut self, until: Instant) {
-        self.granted_until = self.granted_until.max(until);
+        let granted = millis_rounded_up(until.saturating_duration_since(self.since));
+        self.granted_for = self.granted_for.max(granted);
     }
 
     /// How long it is remembered.
     pub(super) fn until(&self, window: Duration) -> Instant {
-        self.granted_until.max(self.since + window + LATE_MAX)
+        self.granted_until().max(self.since + window + LATE_MAX)
     }
 
     /// Whether something could open it again if it were forgotten.
     pub(super) fn is_granted(&self, now: Instant) -> bool {
-        now < self.granted_until
+        now < self.granted_until()
+    }
+
+    fn granted_until(&self) -> Instant {
+        self.since + Duration::from_millis(self.granted_for.into())
     }
 
     /// Nothing is left to do for it: what would tell a client that knows the end is let go.
@@ -94,22 +100,29 @@ impl Past {
     }
 
     /// What the list of held streams says of it.
-    pub(super) fn listed(&self, now: Instant) -> Option<inventory::Entry> {
+    pub(super) fn listed(&self, stream: StreamId, now: Instant) -> Option<inventory::Entry> {
         let is_recent = now.saturating_duration_since(self.since) < LISTED_MAX;
-        (self.seen.is_none() || is_recent).then(|| self.entry(State::Over(self.code), Bytes::new()))
+        (!self.is_seen || is_recent).then(|| self.entry(stream, State::Over(self.code), Bytes::new()))
     }
 
     /// What gateways are told that may believe that it waits for its client.
-    pub(super) fn news(&self) -> inventory::Entry {
-        match &self.seen {
+    pub(super) fn news(&self, stream: StreamId) -> inventory::Entry {
+        match &self.grant {
             // The gateway of the lane that it ended on records it: for the others it lives elsewhere.
-            Some(grant) if !grant.is_empty() => self.entry(State::Attached, grant.clone()),
-            Some(_) | None => self.entry(State::Over(self.code), Bytes::new()),
+            Some(grant) => self.entry(stream, State::Attached, Bytes::clone(grant)),
+            None => self.entry(stream, State::Over(self.code), Bytes::new()),
         }
     }
 
-    fn entry(&self, state: State, grant: Bytes) -> inventory::Entry {
-        let Self { stream, session, generation, .. } = *self;
+    fn entry(&self, stream: StreamId, state: State, grant: Bytes) -> inventory::Entry {
+        let Self { session, generation, .. } = *self;
         inventory::Entry { stream, session, generation, state, grant }
     }
 }
+
+/// Rounded up, so that nothing is forgotten early.
+fn millis_rounded_up(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis().saturating_add(1)).unwrap_or(u32::MAX)
+}
+
+const _: () = assert!(size_of::<Past>() <= 96, "what is remembered of an ended stream has grown");

@@ -158,24 +158,24 @@ impl Streams {
     /// What the list of held streams says of these.
     pub(super) fn listed(&self, ids: &[StreamId]) -> Vec<inventory::Entry> {
         let now = Instant::now();
-        self.entries(ids, |stream| Some(stream.entry()), |past| past.listed(now))
+        self.entries(ids, |stream| Some(stream.entry()), |id, past| past.listed(id, now))
     }
 
     /// What news say of these.
     pub(super) fn news(&self, ids: &[StreamId]) -> Vec<inventory::Entry> {
-        self.entries(ids, |stream| Some(stream.entry()), |past| Some(past.news()))
+        self.entries(ids, |stream| Some(stream.entry()), |id, past| Some(past.news(id)))
     }
 
     fn entries(
         &self,
         ids: &[StreamId],
         of_stream: impl Fn(&Stream) -> Option<inventory::Entry>,
-        of_past: impl Fn(&Past) -> Option<inventory::Entry>,
+        of_past: impl Fn(StreamId, &Past) -> Option<inventory::Entry>,
     ) -> Vec<inventory::Entry> {
         let state = self.table.lock();
-        let entry = |id| match state.by_id.get(id) {
+        let entry = |id: &StreamId| match state.by_id.get(id) {
             Some(Slot::Held(stream)) => of_stream(stream),
-            Some(Slot::Past(past)) => of_past(past),
+            Some(Slot::Past(past)) => of_past(*id, past),
             Some(Slot::Opening(_)) | None => None,
         };
         ids.iter().filter_map(entry).collect()
