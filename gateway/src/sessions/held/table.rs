@@ -105,6 +105,9 @@ pub(super) struct Attempt<'a> {
     pub(super) now: Instant,
 }
 
+/// Room for sessions that a table keeps although they are gone.
+const SESSIONS_KEPT: usize = 128;
+
 /// The held sessions of a node.
 #[derive(Debug)]
 pub(super) struct Table<D> {
@@ -233,9 +236,19 @@ impl<D> Table<D> {
         if self.streams.get(&(held.of.stream, held.of.key)) == Some(&session) {
             self.streams.remove(&(held.of.stream, held.of.key));
         }
+        self.give_back();
         match held.state {
             State::Waiting(duty) => Some(Was { generation: held.generation, duty }),
             State::Busy { .. } => None,
+        }
+    }
+
+    /// A table that once held thousands gives its memory back.
+    fn give_back(&mut self) {
+        let (room, len) = (self.sessions.capacity(), self.sessions.len());
+        if room > SESSIONS_KEPT && len < room / 8 {
+            self.sessions.shrink_to(len * 2);
+            self.streams.shrink_to(len * 2);
         }
     }
 

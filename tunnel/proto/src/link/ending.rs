@@ -1,6 +1,6 @@
 //! How lanes and the link come to their end.
 
-use super::{EndedBy, Event, Link, LinkEnd, Side, lane::Lane};
+use super::{EndedBy, Event, Link, LinkEnd, Side, hash, lane::Lane};
 use crate::frame::LaneId;
 use std::borrow::Cow;
 
@@ -77,6 +77,7 @@ impl Link {
         self.chunks.clear(&mut lane.outbox);
         self.schedule.leave(lane.ticket);
         self.by_id.remove(&lane.id.0);
+        hash::give_back(&mut self.by_id);
         if self.is_theirs(lane.id) {
             self.theirs -= 1;
         }

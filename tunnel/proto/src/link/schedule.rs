@@ -5,7 +5,7 @@
 use super::{
     arena::{Arena, NONE},
     drr::{Drr, Item},
-    hash::IntMap,
+    hash::{self, IntMap},
 };
 
 /// The place of an active lane in the schedule.
@@ -101,6 +101,7 @@ impl Schedule {
     fn drop_flow(&mut self, index: u32) {
         if let Some(flow) = self.flows.remove(index) {
             self.by_key.remove(&flow.value.key);
+            hash::give_back(&mut self.by_key);
         }
     }
 }
