@@ -12,7 +12,7 @@ const FLAGS = [
 const LIMIT_MS = 90_000;
 
 /** Runs a journey in a fresh browser; what its pages show is kept as pictures if it fails. */
-export async function travel(config, journey) {
+export async function travel(config, journey, limit = LIMIT_MS) {
   const browser = await chromium.launch({
     executablePath: config.chromium,
     // Chromium refuses its sandbox to root.
@@ -28,7 +28,7 @@ export async function travel(config, journey) {
   };
   try {
     const late = new Promise((_, reject) => {
-      setTimeout(reject, LIMIT_MS, new Error('the journey does not come to an end')).unref();
+      setTimeout(reject, limit, new Error('the journey does not come to an end')).unref();
     });
     await Promise.race([journey(person), late]);
   } catch (error) {

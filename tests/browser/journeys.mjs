@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { travel } from './chromium.mjs';
 import { gallery } from './gallery.mjs';
+import { redirects } from './redirects.mjs';
 
 const config = JSON.parse(process.argv[3]);
 const { alpha, beta, gateway, issuer } = config;
@@ -221,6 +222,13 @@ const journeys = {
   },
 
   gallery: (person) => gallery(person, config, signIn),
+
+  /** O5: wherever somebody asks to be led after signing in, it is one of our hosts. */
+  async redirects(person) {
+    const context = await person();
+    await arrive(await context.newPage(), `${beta}/`);
+    await redirects(context, config);
+  },
 };
 
 /** In the page: an open WebSocket, whose close is awaited. */
@@ -236,4 +244,5 @@ function openSocket() {
 
 const journey = journeys[process.argv[2]];
 assert.ok(journey, `no such journey: ${process.argv[2]}`);
-await travel(config, journey);
+// A corpus of hundreds of addresses takes its time.
+await travel(config, journey, journey === journeys.redirects ? 300_000 : undefined);

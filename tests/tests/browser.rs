@@ -89,6 +89,11 @@ fn c07_names_and_error_texts_are_text() -> Result<()> {
 }
 
 #[test]
+fn o05_no_target_of_a_corpus_leads_a_real_browser_elsewhere() -> Result<()> {
+    scenario("browser-o05", |scratch| Journey::begin(scratch)?.walk("redirects"))
+}
+
+#[test]
 fn each_page_is_readable_in_light_and_dark_on_a_phone_and_loads_nothing_from_elsewhere() -> Result<()> {
     scenario("browser-pages", |scratch| {
         let mut journey = Journey::begin(scratch)?;
