@@ -1,6 +1,9 @@
 //! Proving again who one is, with the password of an account of this gateway, for an application that wants it fresh.
 
-use super::{FormGuard, Markup, Next, Page, PageFailure, Proof, SignedIn, come_in, fill, see_other, text};
+use super::{
+    FormGuard, Markup, Next, Page, PageFailure, Proof, SignedIn, come_in, fill, onward::after_form,
+    see_other, text,
+};
 use crate::{WebState, body::Form, client_addr::Client, problem::Failure};
 use axum::{
     extract::{RawQuery, State},
@@ -43,7 +46,7 @@ pub(crate) async fn submit(
     let next = Next::parse(sent.get("next").unwrap_or_default());
     let signed_in = SignedIn::of(&state, &headers, now).await?;
     let Some(signed_in) = signed_in.filter(|signed_in| signed_in.sign_in.idp == User::LOCAL) else {
-        return Ok(see_other(&next.sign_in_url()));
+        return Ok(after_form(&next));
     };
     // Whose password it is was settled at the sign-in: no form can name somebody else (O8).
     let account = state.store().local_account(&signed_in.user.name).await?;
@@ -59,7 +62,7 @@ pub(crate) async fn submit(
         Ok(()) => {
             let lasts = lifetimes::BROWSER_SIGN_IN;
             let proof = Proof { idp: User::LOCAL.to_owned(), at: now, mfa_at: None, lasts };
-            come_in(&state, &headers, signed_in.user.id, &proof, &next, now)
+            come_in(&state, &headers, signed_in.user.id, &proof, after_form(&next), now)
                 .await
                 .map(|(response, _)| response)
         }

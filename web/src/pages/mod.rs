@@ -8,6 +8,7 @@ mod device;
 mod failure;
 mod form_guard;
 mod next;
+mod onward;
 mod proof;
 mod render;
 mod sign_in;

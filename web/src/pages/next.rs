@@ -42,13 +42,18 @@ impl Next {
         &self.0
     }
 
+    /// Whether the way there ends at another host.
+    pub(super) fn leaves_us(&self) -> bool {
+        self.0.starts_with(HAND_OVER)
+    }
+
     /// What signing in is for, to be said on the page.
     pub(crate) fn purpose(&self) -> &'static str {
         if self.0.starts_with("/device") {
             "to let a device in."
         } else if self.0.starts_with("/oauth/") {
             "to use the postern command on this computer."
-        } else if self.0.starts_with(HAND_OVER) {
+        } else if self.leaves_us() {
             "to open an application."
         } else {
             "to this gateway."

@@ -1,6 +1,6 @@
 //! From a proof of who somebody is to a sign-in of this browser.
 
-use super::{FormGuard, Next, PageFailure, SignedIn, see_other};
+use super::{FormGuard, PageFailure, SignedIn};
 use crate::{WebState, cookies};
 use axum::{
     http::{HeaderMap, header},
@@ -39,13 +39,13 @@ impl Proof {
     }
 }
 
-/// A new sign-in under a new cookie; whatever this browser was before ends (C1).
+/// A new sign-in under a new cookie, which goes with the answer `onward`; whatever this browser was before ends (C1).
 pub(crate) async fn come_in(
     state: &WebState,
     headers: &HeaderMap,
     user: UserId,
     proof: &Proof,
-    next: &Next,
+    mut onward: Response,
     now: Timestamp,
 ) -> Result<(Response, SignInId), PageFailure> {
     if let Some(before) = SignedIn::of(state, headers, now).await? {
@@ -66,9 +66,8 @@ pub(crate) async fn come_in(
     };
     state.store().begin_browser_sign_in(&sign_in, SecretHash(cookie.hash()), now).await?;
     tracing::info!(sign_in.id = %sign_in.id, user.id = %user, idp = proof.idp, "signed in");
-    let mut response = see_other(next.as_str());
-    let jar = response.headers_mut();
+    let jar = onward.headers_mut();
     jar.append(header::SET_COOKIE, cookies::set(cookies::SIGN_IN, &cookie, proof.lasts));
     jar.append(header::SET_COOKIE, FormGuard::fresh().set_cookie());
-    Ok((response, sign_in.id))
+    Ok((onward, sign_in.id))
 }

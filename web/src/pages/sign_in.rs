@@ -1,6 +1,9 @@
 //! The sign-in page of local accounts.
 
-use super::{FormGuard, Markup, Next, Page, PageFailure, Proof, SignedIn, come_in, fill, see_other, text};
+use super::{
+    FormGuard, Markup, Next, Page, PageFailure, Proof, SignedIn, come_in, fill, onward::after_form,
+    see_other, text,
+};
 use crate::{WebState, body::Form, client_addr::Client, problem::Failure};
 use axum::{
     extract::{RawQuery, State},
@@ -50,7 +53,7 @@ pub(crate) async fn submit(
     if let Err(failure) = FormGuard::check(&headers, &sent, state.issuer()) {
         // Signed in meanwhile, in another tab: this tab goes on where it wanted to.
         let is_done = SignedIn::of(&state, &headers, now).await?.is_some();
-        return if is_done { Ok(see_other(&next.sign_in_url())) } else { Err(failure) };
+        return if is_done { Ok(after_form(&next)) } else { Err(failure) };
     }
     let password = Password::presented(sent.take("password").unwrap_or_default());
     let typed = sent.get("username").unwrap_or_default().trim().to_owned();
@@ -69,7 +72,10 @@ pub(crate) async fn submit(
                 mfa_at: None,
                 lasts: lifetimes::BROWSER_SIGN_IN,
             };
-            come_in(&state, &headers, account.user.id, &proof, &next, now).await.map(|(response, _)| response)
+            let onward = after_form(&next);
+            come_in(&state, &headers, account.user.id, &proof, onward, now)
+                .await
+                .map(|(response, _)| response)
         }
         (Err(DoorRefused::Wrong), _) | (Ok(()), None) => {
             tracing::info!(client.address = %address, "authn.rejected: a password was wrong");

@@ -76,7 +76,7 @@ async fn back(
         Some(before) if who.is_none() && before.user.id == user.id && proof.is_of(&before.sign_in) => {
             (see_other(next.as_str()), before.sign_in.id)
         }
-        Some(_) | None => come_in(state, headers, user.id, &proof, &next, now).await?,
+        Some(_) | None => come_in(state, headers, user.id, &proof, see_other(next.as_str()), now).await?,
     };
     state.store().keep_provider_word(sign_in, &word(&signed_in), now).await?;
     Ok(response)

@@ -46,7 +46,8 @@ async fn a_person_is_led_through_signing_in_and_arrives_where_they_wanted_to_go(
     let answer = browser.navigate(&here).await;
     assert!(answer.location().starts_with("/sign-in?next=%2Fhand-over%3Frequest%3D"), "{answer:?}");
     let answer = browser.sign_in(OWNER.0, OWNER.1, &here).await;
-    assert_eq!(answer.location(), here);
+    // A redirect would be one of the form's, whose policy knows no host of applications: Chromium would stay on the form.
+    assert_eq!((answer.status, answer.location()), (StatusCode::OK, here.as_str()));
     let code = code(&browser.navigate(&here).await);
     let arrived = hand_over(&gate).redeem(HOST, PRE, &code, gate.now()).unwrap();
     assert_eq!(arrived.next, LINK);
@@ -301,7 +302,7 @@ async fn c01_a_fresher_sign_in_is_another_one_and_the_old_one_ends() {
     // O8: the form cannot name somebody else; what it says of a name is not read.
     let right = [("csrf", &*csrf), ("next", &*here), ("username", "mallory"), ("password", OWNER.1)];
     let answer = browser.post("/sign-in/again", &right).await;
-    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, here.as_str()));
+    assert_eq!(answer.location(), here);
     let after = redeemed(&gate, &browser.navigate(&here).await);
     assert_eq!(after.user, before.user);
     assert_ne!(after.sign_in, before.sign_in);
