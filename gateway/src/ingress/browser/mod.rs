@@ -167,7 +167,7 @@ impl BrowserIngress {
     ) -> Answered {
         let path = canonical.target().path();
         if path.starts_with(PREFIX) {
-            return Answered::ByUs(self.own(request, &app, nature).await);
+            return Answered::ByUs(self.own(request, (&canonical, &app), nature).await);
         }
         if Self::is_jwks_alias(&app, path) {
             return Answered::ByUs(self.jwks());

@@ -12,7 +12,7 @@ use crate::policies::wall_clock;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use postern_canonical::read_cookie;
+use postern_canonical::{CanonicalRequest, read_cookie};
 use postern_ids::Timestamp;
 use postern_policy::model::Compatible;
 use postern_store::Actor;
@@ -55,7 +55,12 @@ struct WayBack {
 
 impl BrowserIngress {
     /// Answers a request for one of our own paths.
-    pub(super) async fn own(&self, request: Request<Incoming>, app: &App, nature: &Nature) -> Response<Body> {
+    pub(super) async fn own(
+        &self,
+        request: Request<Incoming>,
+        (canonical, app): (&CanonicalRequest, &App),
+        nature: &Nature,
+    ) -> Response<Body> {
         let now = wall_clock();
         let path = request.uri().path();
         match (request.method(), path) {
@@ -73,10 +78,15 @@ impl BrowserIngress {
                 Err(_) => self.signed_out(),
             },
             (&Method::POST, "/.postern/sign-out") => self.sign_out(&request, app, nature, now).await,
-            (&Method::GET, "/.postern/whoami") => match self.person(request.headers(), app, now).await {
-                Ok(asker) => whoami(&asker),
-                Err(_) => json_of(StatusCode::UNAUTHORIZED, &json!({ "signed_in": false })),
-            },
+            (&Method::GET, "/.postern/whoami") => {
+                match self.known(request.headers(), app, canonical, now).await {
+                    Ok(asker) => whoami(&asker),
+                    Err(Unknown::SignedOut) => {
+                        json_of(StatusCode::UNAUTHORIZED, &json!({ "signed_in": false }))
+                    }
+                    Err(unknown) => not_known(unknown, (app, nature), request.headers()),
+                }
+            }
             (&Method::GET, "/.postern/jwks.json") => self.jwks(),
             _ => say(AppPage::NotFound, nature),
         }
@@ -308,7 +318,8 @@ fn step_up(request: &Request<Incoming>) -> Option<StepUp> {
 fn whoami(asker: &Asker) -> Response<Body> {
     let expires_at = match &asker.credential {
         postern_policy::model::Credential::SignIn(facts) => Some(facts.expires_at.as_secs()),
-        postern_policy::model::Credential::Token(_) | postern_policy::model::Credential::None => None,
+        postern_policy::model::Credential::Token(facts) => facts.expires_at.map(Timestamp::as_secs),
+        postern_policy::model::Credential::None => None,
     };
     let id = asker.principal.id.to_string();
     json_of(

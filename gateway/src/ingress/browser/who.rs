@@ -108,6 +108,20 @@ impl BrowserIngress {
         Ok(Some(Asker { principal, credential, by_header: true }))
     }
 
+    /// Whoever is known to ask, person or program.
+    pub(super) async fn known(
+        &self,
+        headers: &HeaderMap,
+        app: &App,
+        request: &CanonicalRequest,
+        now: Timestamp,
+    ) -> Result<Asker, Unknown> {
+        match self.program(headers, app, request, now).await? {
+            Some(program) => Ok(program),
+            None => self.person(headers, app, now).await,
+        }
+    }
+
     /// Nobody, for public paths.
     pub(super) async fn nobody(&self) -> Result<Asker, Unknown> {
         let principal = self.principal(PrincipalId::Anonymous).await?;
