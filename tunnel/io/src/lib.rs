@@ -25,7 +25,9 @@ pub mod tls;
 pub use accept::{SUBPROTOCOL, UpgradeRefused, accept, upgrade_response};
 pub use backoff::Backoff;
 pub use cut::{Cut, Detach};
-pub use dial::{Challenge, Credentials, Dial, DialError, Proxy, Refused, Stream, connect, dial, tune_socket};
+pub use dial::{
+    Challenge, Credentials, Dial, DialError, Proxy, Refused, Stream, connect, connect_tcp, dial, tune_socket,
+};
 pub use forward::{ForwardEnd, Forwarded, Side, forward, forward_resumable};
 pub use lane::{Lane, LaneReset};
 pub use link::{Blame, Event, Incoming, IncomingLane, Link, LinkConfig, LinkEnded, OpenError, Opened};

@@ -195,6 +195,14 @@ pub async fn connect(url: &Url, trust: &tls::Trust, proxy: &Proxy) -> Result<Box
     })
 }
 
+/// Connects to `host` on the way out that it has: through the proxy, unless it is excepted.
+pub async fn connect_tcp(host: &str, port: u16, proxy: &Proxy) -> Result<TcpStream, DialError> {
+    match proxy.for_host(host) {
+        Some(proxy) => proxy::connect_through(proxy, host, port).await,
+        None => connect::connect(host, port).await,
+    }
+}
+
 async fn reach(url: &Url, tls: &tls::Client, proxy: &Proxy) -> Result<Connected, DialError> {
     let is_tls = match url.scheme() {
         "https" | "wss" => true,
@@ -206,10 +214,7 @@ async fn reach(url: &Url, tls: &tls::Client, proxy: &Proxy) -> Result<Connected,
     };
     // Made before connecting: a wrong CA file is told at once, without the network.
     let tls = if is_tls { Some(tls.config()?) } else { None };
-    let tcp = match proxy.for_host(host) {
-        Some(proxy) => proxy::connect_through(proxy, host, port).await?,
-        None => connect::connect(host, port).await?,
-    };
+    let tcp = connect_tcp(host, port, proxy).await?;
     Ok(match tls {
         Some(tls) => Connected::Tls(Box::new(handshake(tls, host, tcp).await?)),
         None => Connected::Plain(tcp),
