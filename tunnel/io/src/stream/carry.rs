@@ -104,15 +104,15 @@ impl<L: Local, C: Connect> Carrier<L, C> {
         self.tell();
         match polled {
             Poll::Ready(over) => Poll::Ready(Some(over)),
-            Poll::Pending if self.engine.has_lane() || self.engine.stream().over().is_some() => Poll::Pending,
-            Poll::Pending => Poll::Ready(None),
+            Poll::Pending if self.engine.wants_lane() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
         }
     }
 
-    /// Tries to get a lane until there is one, or the stream is over.
+    /// Tries to get a lane until there is one, or the stream wants none.
     async fn reach(&mut self, mut cut: Pin<&mut impl Future<Output = Ended>>) {
         let mut pause = self.pause_after_loss();
-        while self.engine.stream().over().is_none() {
+        while self.engine.wants_lane() {
             let paused = tokio::time::sleep(pause);
             if meanwhile(&mut self.engine, cut.as_mut(), paused).await.is_none() {
                 return;
@@ -147,11 +147,11 @@ impl<L: Local, C: Connect> Carrier<L, C> {
         }
     }
 
-    /// The next attempt; `None` when no generation is left, which ends the stream.
+    /// The next attempt; `None` when no generation is left, which ends a stream that is not over.
     fn attempt(&mut self) -> Option<Attempt> {
         let resumes = self.engine.stream().is_welcomed();
         let Some(generation) = self.engine.stream_mut().attach(|message| self.key.sign(message)) else {
-            self.engine.end(Ended::ResumeFailed.code());
+            self.engine.handle_lane_end(LaneEnd::Ended(Ended::ResumeFailed.code()));
             return None;
         };
         let early = self.engine.take_early();
@@ -181,7 +181,7 @@ fn poll_engine<L: Local>(
     engine.poll(cx)
 }
 
-/// Waits for `work`, while this side's bytes still go into the stream; `None` when the stream is over first.
+/// Waits for `work`, while this side's bytes still go into the stream; `None` when the stream wants no lane any more.
 async fn meanwhile<L: Local, W: Future>(
     engine: &mut Engine<L>,
     mut cut: Pin<&mut impl Future<Output = Ended>>,
@@ -190,6 +190,7 @@ async fn meanwhile<L: Local, W: Future>(
     let mut work = pin!(work);
     poll_fn(|cx| match poll_engine(engine, cx, cut.as_mut()) {
         Poll::Ready(_) => Poll::Ready(None),
+        Poll::Pending if !engine.wants_lane() => Poll::Ready(None),
         Poll::Pending => work.as_mut().poll(cx).map(Some),
     })
     .await

@@ -88,13 +88,14 @@ impl<L: Local> Engine<L> {
         (self.read, self.written)
     }
 
+    /// No lane carries the stream, and it wants one.
+    pub(super) fn wants_lane(&self) -> bool {
+        self.lane.is_none() && self.stream.wants_lane()
+    }
+
     /// Both sides have finished the last lane after the end of the stream: the other one knows of the end.
     pub(super) fn has_parted(&self) -> bool {
         self.parting.ours.is_some() && self.parting.peers
-    }
-
-    pub(super) fn has_lane(&self) -> bool {
-        self.lane.is_some()
     }
 
     /// The lane that belongs to the newest generation; an older one is let go.
@@ -149,14 +150,12 @@ impl<L: Local> Engine<L> {
         loop {
             let now = driver::now();
             self.move_bytes(cx, now);
-            if let Some(over) = self.stream.over().filter(|_| self.local.is_none() && self.lane.is_none()) {
+            if let Some(over) = self.stream.over().filter(|_| self.is_idle()) {
                 self.timer = Timer::default();
                 return Poll::Ready(over);
             }
-            let due = match self.stream.over() {
-                Some(_) => self.parting.ours.map(|since| since + LINGER),
-                None => self.stream.poll_timeout(),
-            };
+            let left = self.parting.ours.filter(|_| self.lane.is_some()).map(|since| since + LINGER);
+            let due = [left, self.stream.poll_timeout()].into_iter().flatten().min();
             if self.timer.poll(cx, due).is_pending() {
                 return Poll::Pending;
             }
@@ -164,14 +163,18 @@ impl<L: Local> Engine<L> {
         }
     }
 
+    fn is_idle(&self) -> bool {
+        self.local.is_none() && self.lane.is_none() && !self.stream.wants_lane()
+    }
+
     fn on_time(&mut self) {
         let now = driver::now();
-        if self.stream.over().is_none() {
-            self.stream.handle_timeout(now);
-        } else if self.parting.ours.is_some_and(|since| since + LINGER <= now)
+        self.stream.handle_timeout(now);
+        if self.parting.ours.is_some_and(|since| since + LINGER <= now)
             && let Some(lane) = self.lane.take()
         {
             lane.detach(Ended::Finished.code());
+            self.stream.handle_lane_end(self.stream.generation(), LaneEnd::Detached, now);
         }
     }
 
@@ -198,6 +201,10 @@ impl<L: Local> Engine<L> {
         };
         if self.stream.over().is_some() && matches!(end, LaneEnd::Ended(_)) {
             self.drop_local();
+        }
+        if self.parting.peers {
+            // Whoever finished the lane knows that the stream is over.
+            return;
         }
         self.stream.handle_lane_end(self.stream.generation(), end, now);
     }
@@ -243,6 +250,7 @@ impl<L: Local> Engine<L> {
     /// An end other than the orderly one is told by resetting the lane, so that whoever passes the lane on learns it too.
     fn on_over(&mut self, over: Over) {
         self.change = Some(StreamState::Over(over));
+        self.is_attached = false;
         if over.code == Ended::Finished.code() {
             return;
         }

@@ -169,7 +169,7 @@ async fn a_gateway_that_lets_go_by_order_loses_nothing() {
             scene.parts().detach.lock().unwrap().detach(Ended::GatewayStopped.code());
         }
     };
-    both_ways(&mut stream, 16 * MIB, 16 * MIB, drains).await;
+    both_ways(&mut stream, 4 * MIB, 4 * MIB, drains).await;
     assert_eq!(stream.ends().await.0.over.code, 1000);
     scene.until(|parts| parts.forwarded.lock().unwrap().iter().any(|f| f.end == ForwardEnd::Finished)).await;
     let ends = scene.forward_ends();
@@ -201,6 +201,24 @@ async fn both_ends_tell_how_the_stream_stands() {
     assert_eq!(*scene.parts().told_client.lock().unwrap(), states(client.over));
     assert_eq!(*scene.parts().told_connector.lock().unwrap(), states(connector.over));
     assert_eq!((client.over.code, connector.over.code), (4451, 4451));
+}
+
+#[tokio::test]
+async fn a_connector_that_missed_the_last_acknowledgement_is_told_that_everything_arrived() {
+    let (scene, mut stream) = Scene::start_with(Setup { heartbeat: short(), ..Setup::default() });
+    let mut target = stream.target().await;
+    stream.program.shutdown().await.unwrap();
+    within(target.read_to_end(&mut Vec::new())).await.unwrap();
+    scene.mute_client_link();
+    target.write_all(b"answer").await.unwrap();
+    target.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    within(stream.program.read_to_end(&mut answer)).await.unwrap();
+    assert_eq!(answer, b"answer");
+    assert!(matches!(scene.held().state(), StreamState::Attached { .. }), "it waits for the acknowledgement");
+    let (client, connector) = stream.ends().await;
+    assert_eq!((client.over.code, connector.over.code), (1000, 1000));
+    assert!(scene.held().generation() >= 2);
 }
 
 #[tokio::test]

@@ -217,6 +217,13 @@ impl Scene {
         }
     }
 
+    /// What the client says arrives nowhere any more; it still hears.
+    pub(super) fn mute_client_link(&self) {
+        if let Some((_, silence)) = &*self.0.client.lock().unwrap() {
+            silence.mute_near_end();
+        }
+    }
+
     /// The client gives its link up and dials another one; to the gateway the old one still lives.
     pub(super) fn abandon_client_link(&self) {
         let abandoned = self.0.client.lock().unwrap().take();
