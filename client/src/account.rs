@@ -1,11 +1,13 @@
 //! The commands about the sign-in itself: login, logout, whoami, status, ls.
 
 use crate::{
-    bearer::{self, Bearer, now},
+    bearer::Bearer,
     cli::Login,
+    clock::now,
     failure::{Failure, code, printable},
     gateway::Api,
     home::{self, Home, Lock, Profile, Running, Tokens},
+    renewal,
     show::{self, Form},
     sign_in,
 };
@@ -163,8 +165,8 @@ pub async fn with_api<T>(
     call: impl AsyncFnOnce(&Api<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let profile = Profile::require(home)?;
-    let bearer = bearer::get(home, &profile).await?;
+    let bearer = renewal::get(home, &profile).await?;
     let api = Api::new(&profile, &bearer)?;
-    let (result, ()) = tokio::join!(call(&api), bearer::refresh_early(home.clone(), profile.clone()));
+    let (result, ()) = tokio::join!(call(&api), renewal::refresh_early(home.clone(), profile.clone()));
     result
 }

@@ -10,12 +10,15 @@ pub mod app_url;
 pub mod apps;
 pub mod bearer;
 pub mod cli;
+pub mod clock;
 mod dispatch;
 pub mod failure;
 pub mod gateway;
 pub mod home;
 mod new_secret;
 pub mod reach;
+pub mod renewal;
+pub mod resource;
 pub mod show;
 pub mod sign_in;
 

@@ -4,11 +4,12 @@ use super::ca;
 use crate::{
     account,
     app_url::AppUrl,
-    bearer::{self, Bearer},
+    bearer::Bearer,
     cli::Curl,
     failure::{Failure, code},
     gateway::Api,
     home::{Home, Profile},
+    renewal,
 };
 use postern_api::{IssueAppTokenRequest, IssuedAppToken, List, MyResource};
 use postern_ids::TokenId;
@@ -27,7 +28,7 @@ const TOKEN_LASTS_SECS: u64 = 12 * 3600;
 /// Runs curl; its exit code is ours.
 pub async fn run(home: &Home, command: &Curl) -> Result<(), Failure> {
     let profile = Profile::require(home)?;
-    let bearer = bearer::get(home, &profile).await?;
+    let bearer = renewal::get(home, &profile).await?;
     let api = Api::new(&profile, &bearer)?;
     let authority = ca::file(home, &profile).await?;
     let token = Token::get(&api, &bearer, &command.url).await?;

@@ -1,6 +1,6 @@
 //! Arguments of the commands that sign in and reach resources.
 
-use crate::reach::ResourceRef;
+use crate::resource::ResourceRef;
 use clap::Args;
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 

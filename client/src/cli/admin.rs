@@ -1,6 +1,6 @@
 //! Arguments of the commands that administer.
 
-use crate::reach::ResourceRef;
+use crate::resource::ResourceRef;
 use clap::{Args, Subcommand, ValueEnum};
 use postern_api::ObjectKind;
 use postern_ids::{DecisionId, SessionId};

@@ -1,7 +1,7 @@
 //! Arguments of the commands for web applications.
 
 use super::admin::parse_span;
-use crate::{app_url::AppUrl, reach::ResourceRef};
+use crate::{app_url::AppUrl, resource::ResourceRef};
 use clap::{Args, Subcommand};
 use postern_ids::TokenId;
 use std::{path::PathBuf, time::Duration};

@@ -2,22 +2,26 @@
 //! again.
 
 use super::{
-    ResourceRef, plain, stdio, stopped,
+    plain, stdio, stopped,
     stream::{Errand, Resume},
     way::LAST_WORDS,
 };
 use crate::{
     failure::Failure,
     home::{Home, Profile},
+    resource::ResourceRef,
 };
 use postern_ids::Ended;
 use postern_tunnel_io::{Cut, stream::Pipes};
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time,
 };
 use tokio_util::sync::CancellationToken;
+
+/// How long a proxy outlives its ssh where the gateway is away.
+const HANG_UP_MAX: Duration = Duration::from_secs(10);
 
 /// Carries bytes until the resource has said its last one.
 pub async fn run(home: &Home, resource: &ResourceRef) -> Result<(), Failure> {
@@ -28,9 +32,14 @@ pub async fn run(home: &Home, resource: &ResourceRef) -> Result<(), Failure> {
     let mut carrying = std::pin::pin!(carrying);
     let carried = tokio::select! {
         carried = &mut carrying => carried,
-        () = hung_up() => end(carrying, &cut, Ok(())).await,
+        () = hung_up() => {
+            // Nobody is there to read what is said, or to wait for it.
+            stdio::close_stderr();
+            end(carrying, &cut, without_link(&errand), Ok(())).await
+        }
         () = reader_gone.cancelled() => {
-            end(carrying, &cut, Err(Failure::unavailable("whoever read the output has gone"))).await
+            let gone = Err(Failure::unavailable("whoever read the output has gone"));
+            end(carrying, &cut, time::sleep(LAST_WORDS), gone).await
         }
         () = stopped() => {
             cut.cut(Ended::ClientLost);
@@ -60,14 +69,28 @@ async fn carry(
 async fn end(
     mut carrying: Pin<&mut impl Future<Output = Result<(), Failure>>>,
     cut: &Cut,
+    patience: impl Future<Output = ()>,
     otherwise: Result<(), Failure>,
 ) -> Result<(), Failure> {
-    if let Ok(carried) = time::timeout(LAST_WORDS, &mut carrying).await {
-        return carried;
+    tokio::select! {
+        carried = &mut carrying => return carried,
+        () = patience => {}
     }
     cut.cut(Ended::ClientLost);
     let _ = time::timeout(LAST_WORDS, carrying).await;
     otherwise
+}
+
+/// The time for last words; while there is no link that could take them, longer, so that a gateway that restarts does not
+/// leave the session to its window.
+async fn without_link(errand: &Errand) {
+    let said = async {
+        time::sleep(LAST_WORDS).await;
+        while errand.way.is_lost() {
+            time::sleep(LAST_WORDS).await;
+        }
+    };
+    let _ = time::timeout(HANG_UP_MAX, said).await;
 }
 
 async fn hung_up() {

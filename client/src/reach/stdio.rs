@@ -63,6 +63,13 @@ fn close_stdout() {
     }
 }
 
+/// Lets go of standard error, so that nobody who reads it waits for the end of this process.
+pub(super) fn close_stderr() {
+    if let Ok(nowhere) = File::options().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stderr(nowhere);
+    }
+}
+
 impl Output {
     /// What was done, or what was to be done as if somebody had read it.
     fn or_gone<T>(&mut self, done: Poll<io::Result<T>>, as_if: T) -> Poll<io::Result<T>> {

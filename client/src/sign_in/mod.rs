@@ -6,7 +6,7 @@ pub mod device;
 mod loopback;
 
 use crate::{
-    bearer::now,
+    clock::now,
     failure::{Failure, chain, printable},
     gateway,
     home::{Home, Profile, Tokens},

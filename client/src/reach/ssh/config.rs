@@ -4,7 +4,7 @@
 //! says) after `ssh` never reaches a shell through us.
 
 use super::config_file;
-use crate::{cli::SshConfig, failure::Failure, home::Home, reach::ResourceRef};
+use crate::{cli::SshConfig, failure::Failure, home::Home, resource::ResourceRef};
 use postern_api::{MyResource, ResourceKind};
 use postern_private_file as private_file;
 use std::{

@@ -4,7 +4,7 @@
 use crate::{
     failure::Failure,
     home::Home,
-    reach::{ResourceRef, SUFFIX},
+    resource::{ResourceRef, SUFFIX},
 };
 use postern_private_file as private_file;
 use std::path::PathBuf;

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn an_id_is_reached_like_a_name() {
-        let id: crate::reach::ResourceRef = format!("res_{}", "0".repeat(26)).parse().unwrap();
+        let id: crate::resource::ResourceRef = format!("res_{}", "0".repeat(26)).parse().unwrap();
         assert!(id.host().starts_with("res_0") && id.host().ends_with(".postern"));
     }
 }

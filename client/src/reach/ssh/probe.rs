@@ -4,7 +4,7 @@ use super::{config, host_keys::is_key};
 use crate::{
     failure::{Failure, code, printable},
     home::Home,
-    reach::ResourceRef,
+    resource::ResourceRef,
 };
 use postern_private_file as private_file;
 use tokio::process::Command;

@@ -2,7 +2,7 @@
 
 use crate::{
     failure::{Failure, chain},
-    reach::ResourceRef,
+    resource::ResourceRef,
 };
 use bytes::Bytes;
 use postern_api::{

@@ -4,11 +4,12 @@ pub(super) mod lane;
 mod progress;
 mod session;
 
-use super::{ResourceRef, way::Way};
+use super::way::Way;
 use crate::{
-    bearer::Keeper,
     failure::Failure,
     home::{Home, Profile},
+    renewal::Keeper,
+    resource::ResourceRef,
 };
 use postern_ids::{Ended, StreamId};
 use postern_tunnel_io::{
@@ -138,8 +139,9 @@ impl Verdict {
     fn on(&self, over: Over, lost: impl FnOnce() -> Failure) -> Result<(), Failure> {
         let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match (found.told.take(), over.code) {
+            // Everything arrived, whether or not somebody could still be told.
+            (_, code) if code == Ended::Finished.code() => Ok(()),
             (Some(failure), _) => Err(failure),
-            (None, code) if code == Ended::Finished.code() => Ok(()),
             // Nobody refused it, and nothing carried it: its time was over.
             (None, code) if code == Ended::ResumeFailed.code() && !found.is_attached => Err(lost()),
             (None, code) => Err(Failure::ended(code)),
@@ -176,5 +178,7 @@ mod tests {
         assert_eq!(verdict.on(over(4412), lost).unwrap_err().code, 77);
         verdict.tell(Failure::signed_out("gone"));
         assert_eq!(verdict.on(over(4486), lost), Err(Failure::signed_out("gone")));
+        verdict.tell(Failure::signed_out("gone"));
+        assert_eq!(verdict.on(over(1000), lost), Ok(()), "everything had arrived");
     }
 }

@@ -2,9 +2,9 @@
 //! `postern status`.
 
 use crate::{
-    bearer::now,
+    clock::now,
     home::{Home, RunFile, Running},
-    reach::ResourceRef,
+    resource::ResourceRef,
 };
 use postern_api::Time;
 use postern_ids::Timestamp;

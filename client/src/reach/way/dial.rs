@@ -8,7 +8,7 @@ use http::HeaderValue;
 use postern_tunnel_io::{
     Challenge, Credentials, Dial, DialError, Incoming, Link, LinkConfig, Proxy, Refused, dial, tls,
 };
-use std::{sync::Arc, time::Duration};
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time};
 use url::Url;
 
@@ -44,6 +44,8 @@ pub(super) struct Missed {
 /// What a round without a link means for the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MissedKind {
+    /// Nobody was there: each address refused the connection, or dropped it before it said anything.
+    Away,
     /// It may do better, but not sooner than this.
     Later(Duration),
     /// The token was not accepted.
@@ -86,11 +88,11 @@ pub(super) async fn round(
                 return Ok(dialed);
             }
             // A gateway that was reached and says no speaks for all of them.
-            Some(Ok(Err(missed))) if !matches!(missed.kind, MissedKind::Later(_)) => {
+            Some(Ok(Err(missed))) if missed.is_for_all() => {
                 leave_others(running);
                 return Err(missed);
             }
-            Some(Ok(Err(missed))) => last = Some(missed),
+            Some(Ok(Err(missed))) => last = Some(missed.after(last)),
             Some(Err(error)) => last = Some(Missed::later(Failure::unavailable(error.to_string()))),
             None => {
                 return Err(
@@ -124,6 +126,22 @@ impl Missed {
         Self { failure, kind: MissedKind::Later(Duration::ZERO) }
     }
 
+    /// A gateway that was reached and says no.
+    fn is_for_all(&self) -> bool {
+        match self.kind {
+            MissedKind::Unauthenticated | MissedKind::Never => true,
+            MissedKind::Away | MissedKind::Later(_) => false,
+        }
+    }
+
+    /// With what became of the addresses before this one.
+    fn after(self, before: Option<Self>) -> Self {
+        match (self.kind, before) {
+            (MissedKind::Away, Some(before)) => Self { kind: before.kind, ..self },
+            _ => self,
+        }
+    }
+
     pub(super) fn never(failure: Failure) -> Self {
         Self { failure, kind: MissedKind::Never }
     }
@@ -133,7 +151,11 @@ impl Missed {
             let failure = Failure::unavailable(chain(error)).then("postern status");
             let is_ours =
                 matches!(error, DialError::Url(_) | DialError::Trust(_) | DialError::ProxyScheme { .. });
-            return if is_ours { Self::never(failure) } else { Self::later(failure) };
+            return match error {
+                _ if is_ours => Self::never(failure),
+                _ if is_away(error) => Self { failure, kind: MissedKind::Away },
+                _ => Self::later(failure),
+            };
         };
         let Refused { status, detail, retry_after, .. } = refused;
         let told = detail.clone().unwrap_or_else(|| format!("the gateway answered {status}"));
@@ -151,5 +173,55 @@ impl Missed {
             _ => (MissedKind::Later(pause), Failure::unavailable(told)),
         };
         Self { failure, kind }
+    }
+}
+
+/// Whether nobody was there who could have said anything. A name or certificate that is wrong does not become right.
+fn is_away(error: &DialError) -> bool {
+    let (DialError::Connect { source, .. } | DialError::Tls { source, .. } | DialError::Io(source)) = error
+    else {
+        return false;
+    };
+    matches!(
+        source.kind(),
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn only_who_is_not_there_is_waited_for() {
+        let host = || "gateway".to_owned();
+        let source = |kind| io::Error::from(kind);
+        let away = [
+            DialError::Connect { host: host(), source: source(ErrorKind::ConnectionRefused) },
+            DialError::Tls { host: host(), source: source(ErrorKind::UnexpectedEof) },
+            DialError::Io(source(ErrorKind::ConnectionReset)),
+        ];
+        assert!(away.iter().all(is_away));
+        let wrong = [
+            DialError::Resolve { host: host(), source: source(ErrorKind::NotFound) },
+            DialError::Tls { host: host(), source: source(ErrorKind::InvalidData) },
+            DialError::Connect { host: host(), source: source(ErrorKind::HostUnreachable) },
+        ];
+        assert!(!wrong.iter().any(is_away));
+    }
+
+    #[test]
+    fn one_address_that_fails_otherwise_is_no_gateway_that_restarts() {
+        let missed = |kind| Missed { failure: Failure::unavailable("away"), kind };
+        let of = |first, second| missed(second).after(Some(missed(first))).kind;
+        let later = MissedKind::Later(Duration::ZERO);
+        assert_eq!(of(MissedKind::Away, MissedKind::Away), MissedKind::Away);
+        assert_eq!(of(later, MissedKind::Away), later);
+        assert_eq!(of(MissedKind::Away, later), later);
     }
 }

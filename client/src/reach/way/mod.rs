@@ -2,13 +2,15 @@
 //! lost. However many streams wait for it, it is dialed once.
 
 mod dial;
+mod patience;
 
 use crate::{
-    bearer::{self, Offer, Renewal},
     failure::Failure,
     home::{Home, Profile},
+    renewal::{self, Offer, Renewal},
 };
 use dial::{Dialed, Manner, Missed, MissedKind};
+use patience::Patience;
 use postern_tunnel_io::{Backoff, Event, Incoming, Link, LinkConfig, Proxy};
 use std::{
     sync::{
@@ -69,7 +71,10 @@ struct State {
 enum News {
     Nothing,
     /// A round failed; the next one follows.
-    Missed(Failure),
+    Missed {
+        failure: Failure,
+        is_away: bool,
+    },
     /// The link, or why there will be none.
     Done(Result<Kept, Failure>),
 }
@@ -83,14 +88,16 @@ impl Way {
         Self(Arc::new(Inner { home: home.clone(), profile, manner, first, state }))
     }
 
-    /// A link to begin something on. Whatever keeps from it is told at once; the person may be asked to sign in.
+    /// A link to begin something on. Whatever keeps from it is told at once, but for a gateway that may be restarting; the
+    /// person may be asked to sign in.
     pub(super) async fn link(&self) -> Result<Kept, Failure> {
+        let mut patience = Patience::begin();
         loop {
             if let Some(kept) = self.kept().filter(|kept| kept.is_fresh) {
                 return Ok(kept);
             }
             // Good from here on, so that the link is one to begin on.
-            drop(bearer::get(&self.0.home, &self.0.profile).await?);
+            drop(renewal::get(&self.0.home, &self.0.profile).await?);
             let mut news = self.dial(|kept| kept.is_fresh);
             // A dialing that stopped without a word is begun anew.
             if news.changed().await.is_err() {
@@ -99,7 +106,8 @@ impl Way {
             let told = news.borrow().clone();
             match told {
                 News::Done(Ok(kept)) if kept.is_fresh => return Ok(kept),
-                News::Done(Err(failure)) | News::Missed(failure) => return Err(failure),
+                News::Missed { is_away: true, .. } if patience.lasts() => {}
+                News::Done(Err(failure)) | News::Missed { failure, .. } => return Err(failure),
                 News::Done(Ok(_)) | News::Nothing => {}
             }
         }
@@ -141,6 +149,11 @@ impl Way {
     /// Why the last attempt failed, if none succeeded since.
     pub(super) fn trouble(&self) -> Option<Failure> {
         self.0.lock().trouble.clone()
+    }
+
+    /// Whether there is no link.
+    pub(super) fn is_lost(&self) -> bool {
+        self.kept().is_none()
     }
 
     /// Leaves the gateway in order: an end that is still on its way would be taken for a lost client.
@@ -200,9 +213,15 @@ impl Inner {
                 Ok(kept) => return self.done(&news, Ok(kept)),
                 Err(missed) => missed,
             };
-            let MissedKind::Later(pause) = missed.kind else { return self.done(&news, Err(missed.failure)) };
+            let (pause, is_away) = match missed.kind {
+                MissedKind::Away => (Duration::ZERO, true),
+                MissedKind::Later(pause) => (pause, false),
+                MissedKind::Unauthenticated | MissedKind::Never => {
+                    return self.done(&news, Err(missed.failure));
+                }
+            };
             self.lock().trouble = Some(missed.failure.clone());
-            let _ = news.send(News::Missed(missed.failure));
+            let _ = news.send(News::Missed { failure: missed.failure, is_away });
             time::sleep(pause.max(backoff.next(rand::random(), Instant::now()))).await;
             let mut state = self.lock();
             if news.receiver_count() == 0 {
@@ -244,7 +263,9 @@ impl Inner {
                 }
                 // By this machine's clock it is good: another one settles whose mistake it is.
                 MissedKind::Unauthenticated if renewal.refused(&bearer) => continue,
-                MissedKind::Unauthenticated | MissedKind::Never | MissedKind::Later(_) => missed,
+                MissedKind::Unauthenticated | MissedKind::Never | MissedKind::Away | MissedKind::Later(_) => {
+                    missed
+                }
             });
         }
     }

@@ -1,7 +1,8 @@
 //! A new token for one that is at its end: refreshed, or asked from the person.
 
-use super::{Bearer, now};
 use crate::{
+    bearer::Bearer,
+    clock::now,
     failure::{Failure, code},
     home::{Home, Lock, Profile, Tokens},
     sign_in::{self, RefreshError},
