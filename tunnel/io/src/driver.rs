@@ -1,5 +1,7 @@
 //! The one task of a link: it moves messages between the machine and the WebSocket, and keeps its timer.
 
+pub(crate) use crate::clock::now;
+
 use crate::{
     shared::{ABNORMAL, NEWS_MAX, Shared},
     socket::{Received, Socket},
@@ -25,11 +27,6 @@ const TURN_BYTES: usize = 256 * 1024;
 const TURN_MESSAGES: usize = 32;
 /// How long a peer has to answer our close.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// The clock of every link; a test can pause it.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
 
 /// Runs a link to its end.
 pub(crate) async fn drive<S>(shared: Arc<Shared>, stream: S, read_ahead: Bytes, side: Side)

@@ -1,64 +1,15 @@
 //! Lane to lane: what the gateway does with an admitted session.
 
 use crate::{
-    Cut, Detach, Lane,
+    Cut, Detach, ForwardEnd, Forwarded, Lane, Side,
     pump::{Ends, Pair},
-    shared::LaneEnd,
 };
 use postern_ids::Ended;
 use postern_tunnel_proto::{Reset, ResetClass};
 use std::{
     future::{Future, poll_fn},
-    io,
     task::Poll,
 };
-
-/// One of the two ends that bytes are carried between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// The first argument of [`forward`]; the lane of [`splice`](crate::splice()).
-    A,
-    /// The second argument of [`forward`]; the TCP connection of [`splice`](crate::splice()).
-    B,
-}
-
-/// How carrying bytes ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ForwardEnd {
-    /// Both directions were closed in order.
-    Finished,
-    /// The cut was given.
-    Cut(Ended),
-    /// The lane of this side was reset by its peer.
-    Reset {
-        /// The side.
-        by: Side,
-        /// The peer's code.
-        code: u16,
-        /// A resumable stream goes on without this lane.
-        detach: bool,
-    },
-    /// The link under the lane of this side ended.
-    LinkLost {
-        /// The side.
-        by: Side,
-    },
-    /// The TCP connection broke.
-    Tcp(io::ErrorKind),
-    /// Both lanes were let go by order, with this code; the resumable stream goes on without them.
-    Detached(u16),
-}
-
-/// What was carried, and how it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Forwarded {
-    /// Bytes from A to B.
-    pub up: u64,
-    /// Bytes from B to A.
-    pub down: u64,
-    /// The end.
-    pub end: ForwardEnd,
-}
 
 /// What becomes of the other lane when the link of one is lost.
 #[derive(Debug, Clone)]
@@ -145,15 +96,5 @@ impl Loss {
             Self::Ends => std::future::pending().await,
             Self::Detaches(detach) => detach.wait().await,
         }
-    }
-}
-
-pub(crate) fn lane_end(by: Side, end: LaneEnd) -> ForwardEnd {
-    match end {
-        LaneEnd::Done => ForwardEnd::Finished,
-        LaneEnd::Reset(Reset { code, class }) => {
-            ForwardEnd::Reset { by, code, detach: class == ResetClass::Detach }
-        }
-        LaneEnd::LinkLost => ForwardEnd::LinkLost { by },
     }
 }

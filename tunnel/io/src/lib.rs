@@ -6,10 +6,14 @@
 
 mod accept;
 mod backoff;
+mod carried;
+mod clock;
 mod cut;
 mod dial;
 mod driver;
+mod ended;
 mod forward;
+mod incoming;
 mod lane;
 mod link;
 mod pool;
@@ -24,12 +28,15 @@ pub mod tls;
 
 pub use accept::{SUBPROTOCOL, UpgradeRefused, accept, upgrade_response};
 pub use backoff::Backoff;
+pub use carried::{ForwardEnd, Forwarded, Side};
 pub use cut::{Cut, Detach};
 pub use dial::{
     Challenge, Credentials, Dial, DialError, Proxy, Refused, Stream, connect, connect_tcp, dial, tune_socket,
 };
-pub use forward::{ForwardEnd, Forwarded, Side, forward, forward_resumable};
+pub use ended::{Blame, LinkEnded, OpenError};
+pub use forward::{forward, forward_resumable};
+pub use incoming::{Event, Incoming, IncomingLane};
 pub use lane::{Lane, LaneReset};
-pub use link::{Blame, Event, Incoming, IncomingLane, Link, LinkConfig, LinkEnded, OpenError, Opened};
+pub use link::{Link, LinkConfig, Opened};
 pub use postern_tunnel_proto::{Budget, Churn, Heartbeat, Limits, Open, inventory};
 pub use splice::splice;

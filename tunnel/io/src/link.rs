@@ -1,11 +1,8 @@
-//! The handle to a link, and what its peer asks for.
+//! The handle to a link.
 
-use crate::{
-    Lane, driver,
-    shared::{Shared, Unanswered},
-};
+use crate::{Incoming, Lane, LinkEnded, OpenError, clock, driver, shared::Shared};
 use bytes::Bytes;
-use postern_ids::{Ended, Refusal, SessionId};
+use postern_ids::{Ended, SessionId};
 use postern_tunnel_proto::{
     self as proto, Budget, Churn, Heartbeat, LaneId, Limits, Open, Reset, ResetClass, Side,
 };
@@ -50,47 +47,6 @@ pub struct Opened {
     pub metadata: Bytes,
 }
 
-/// Why a lane was not opened.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum OpenError {
-    /// The peer refused it.
-    #[error("the peer refused the lane with code {code}")]
-    Refused {
-        /// The peer's code.
-        code: u16,
-        /// The peer's explanation.
-        detail: Bytes,
-    },
-    /// The link ended, or is going away.
-    #[error("the link ended before the lane was answered")]
-    LinkLost,
-    /// The peer admits no more lanes on this link, or the request is too long.
-    #[error("the link admits no such lane")]
-    Limit,
-}
-
-/// Who ended a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blame {
-    /// This side.
-    Us,
-    /// The peer, with a close of its own or by breaking the protocol.
-    Peer,
-    /// Neither: the connection died.
-    Network,
-}
-
-/// How a link ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkEnded {
-    /// The WebSocket close code; 1006 when there was none.
-    pub code: u16,
-    /// The reason given with it; for logs.
-    pub reason: String,
-    /// Who ended it.
-    pub by: Blame,
-}
-
 /// The handle to one live link. Clones share it; the link lives until it is closed or lost, with or without handles.
 #[derive(Debug, Clone)]
 pub struct Link {
@@ -108,9 +64,9 @@ where
         Side::Acceptor => churn,
     };
     let machine = proto::Config { limits, churn, heartbeat, budget, ..proto::Config::new(side) };
-    let shared = Shared::new(proto::Link::new(machine, driver::now()));
+    let shared = Shared::new(proto::Link::new(machine, clock::now()));
     tokio::spawn(driver::drive(Arc::clone(&shared), stream, read_ahead, side));
-    (Link { shared: Arc::clone(&shared) }, Incoming { shared })
+    (Link { shared: Arc::clone(&shared) }, Incoming::new(shared))
 }
 
 impl Link {
@@ -277,147 +233,12 @@ impl Drop for Opening {
     fn drop(&mut self) {
         if let Some(lane) = self.lane {
             self.shared.act(|state| {
-                state.lanes.remove(&lane);
+                state.forget(lane);
                 // Nobody waits any more. That ends a plain lane; a resumable stream that it would have carried goes on.
                 state
                     .machine
                     .reset(lane, Reset { code: Ended::ClientLost.code(), class: ResetClass::Detach });
             });
         }
-    }
-}
-
-/// What the peer of a link asks for, in order. Dropped, every later lane is refused with `draining`.
-#[derive(Debug)]
-pub struct Incoming {
-    shared: Arc<Shared>,
-}
-
-impl Incoming {
-    /// The next request; `None` when the link has ended.
-    pub async fn next(&mut self) -> Option<Event> {
-        poll_fn(|cx| self.poll_next(cx)).await
-    }
-
-    fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Event>> {
-        let mut state = self.shared.lock();
-        let was_full = state.news.len() >= crate::shared::NEWS_MAX;
-        let Some(request) = state.news.pop_front() else {
-            if state.ended.is_some() {
-                return Poll::Ready(None);
-            }
-            state.listener = Some(cx.waker().clone());
-            return Poll::Pending;
-        };
-        // The driver stopped reading at the limit.
-        let driver = if was_full { state.driver.take() } else { None };
-        drop(state);
-        if let Some(driver) = driver {
-            driver.wake();
-        }
-        Poll::Ready(Some(match request {
-            Unanswered::Told(event) => event,
-            Unanswered::Open { lane, flow, metadata, early } => {
-                let pending = Pending { shared: Arc::clone(&self.shared), lane: Some(lane) };
-                Event::Open(IncomingLane { flow, metadata, early, pending })
-            }
-        }))
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        self.shared.act(|state| {
-            state.is_listening = false;
-            for request in std::mem::take(&mut state.news) {
-                if let Unanswered::Open { lane, .. } = request {
-                    state.lanes.remove(&lane);
-                    state.machine.refuse(lane, Refusal::Draining.code(), &[]);
-                }
-            }
-        });
-    }
-}
-
-/// One request of the peer.
-#[derive(Debug)]
-pub enum Event {
-    /// It opens a lane.
-    Open(IncomingLane),
-    /// It wants no further lanes here.
-    GoAway {
-        /// Why.
-        code: u16,
-        /// For people.
-        hint: String,
-    },
-    /// It lists streams that it holds: whole entries.
-    Inventory {
-        /// The entries.
-        entries: Bytes,
-        /// No more parts follow.
-        last: bool,
-    },
-    /// It hands over new grant keys, signed by a pinned one; opaque here.
-    Keys(Bytes),
-    /// It orders the end of a session.
-    Kill {
-        /// The session.
-        session: SessionId,
-        /// The code of the session's end.
-        code: u16,
-    },
-}
-
-/// A lane that waits for our answer. Dropping it refuses the lane with `draining`.
-#[derive(Debug)]
-pub struct IncomingLane {
-    /// The flow that the peer put it in.
-    pub flow: u64,
-    /// What to decide by.
-    pub metadata: Bytes,
-    /// First bytes of the stream: the accepter passes them on before anything it reads from the lane.
-    pub early: Bytes,
-    pending: Pending,
-}
-
-impl IncomingLane {
-    /// Accepts the lane and answers with `metadata`, at most 16 KiB. A lane that the peer took back meanwhile is given
-    /// all the same; it reads as reset.
-    pub fn accept(mut self, metadata: Bytes) -> Lane {
-        let lane = self.pending.lane.take();
-        if let Some(lane) = lane {
-            self.pending.shared.act(|state| state.machine.accept(lane, metadata)).ok();
-        }
-        // `take` gives the lane: only accept, refuse and drop take it, and each consumes this value.
-        Lane::new(Arc::clone(&self.pending.shared), lane.unwrap_or(LaneId(0)))
-    }
-
-    /// Refuses the lane with a code of `postern_ids::Refusal`; detail beyond 256 bytes is cut off.
-    pub fn refuse(mut self, code: u16, detail: &[u8]) {
-        self.pending.refuse(code, detail);
-    }
-}
-
-#[derive(Debug)]
-struct Pending {
-    shared: Arc<Shared>,
-    lane: Option<LaneId>,
-}
-
-impl Pending {
-    fn refuse(&mut self, code: u16, detail: &[u8]) {
-        if let Some(lane) = self.lane.take() {
-            self.shared.act(|state| {
-                state.lanes.remove(&lane);
-                state.machine.refuse(lane, code, detail);
-            });
-        }
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        self.refuse(Refusal::Draining.code(), &[]);
     }
 }

@@ -2,7 +2,7 @@
 //! here, in the task of the link that brought them. A task of their own would cost a switch between threads per chunk,
 //! which is more than the move itself.
 
-use crate::{ForwardEnd, Lane, Side, forward::lane_end, lane::CHUNK_MAX, shared::LaneEnd};
+use crate::{ForwardEnd, Lane, Side, carried::lane_end, lane::CHUNK_MAX, shared::LaneEnd};
 use bytes::Bytes;
 use std::{
     cell::RefCell,

@@ -1,8 +1,8 @@
 //! What a link's driver and its handles share: the machine behind one lock, and who waits for what.
 
-use crate::link::{Blame, Event, LinkEnded, OpenError};
+use crate::ended::{Blame, LinkEnded, OpenError};
 use bytes::Bytes;
-use postern_ids::Refusal;
+use postern_ids::{Refusal, SessionId};
 use postern_tunnel_proto::{EndedBy, Event as News, LaneId, Link as Machine, LinkEnd, Reset};
 use std::{
     collections::{HashMap, VecDeque},
@@ -54,6 +54,9 @@ pub(crate) struct State {
     pub(crate) leaver: Option<Waker>,
 }
 
+/// Room for lanes that a table keeps although they are gone.
+const LANES_KEPT: usize = 128;
+
 /// Who waits for one lane, and how it ended.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
@@ -67,7 +70,10 @@ pub(crate) struct Slot {
 #[derive(Debug)]
 pub(crate) enum Unanswered {
     Open { lane: LaneId, flow: u64, metadata: Bytes, early: Bytes },
-    Told(Event),
+    GoAway { code: u16, hint: String },
+    Inventory { entries: Bytes, last: bool },
+    Keys(Bytes),
+    Kill { session: SessionId, code: u16 },
 }
 
 /// Wakers to call once the lock is released; seldom more than one.
@@ -170,14 +176,14 @@ impl Shared {
             News::Reset { lane, reset } => state.end(lane, LaneEnd::Reset(reset), wakers),
             News::Done(lane) => state.end(lane, LaneEnd::Done, wakers),
             News::GoAway { code, hint } => {
-                state.queue(Unanswered::Told(Event::GoAway { code, hint }), wakers);
+                state.queue(Unanswered::GoAway { code, hint }, wakers);
             }
             News::Inventory { entries, last } => {
-                state.queue(Unanswered::Told(Event::Inventory { entries, last }), wakers);
+                state.queue(Unanswered::Inventory { entries, last }, wakers);
             }
-            News::Keys(keys) => state.queue(Unanswered::Told(Event::Keys(keys)), wakers),
+            News::Keys(keys) => state.queue(Unanswered::Keys(keys), wakers),
             News::Kill { session, code } => {
-                state.queue(Unanswered::Told(Event::Kill { session, code }), wakers);
+                state.queue(Unanswered::Kill { session, code }, wakers);
             }
             News::LimitHit(limit) => tracing::warn!(limit, "a peer ran into a limit of its link"),
             News::Closed(end) => {
@@ -190,12 +196,21 @@ impl Shared {
 }
 
 impl State {
+    /// Nobody waits for this lane any more. A table that once held thousands gives its memory back.
+    pub(crate) fn forget(&mut self, lane: LaneId) -> Option<Slot> {
+        let slot = self.lanes.remove(&lane);
+        if self.lanes.capacity() > LANES_KEPT && self.lanes.len() < self.lanes.capacity() / 8 {
+            self.lanes.shrink_to(self.lanes.len() * 2);
+        }
+        slot
+    }
+
     fn queue(&mut self, request: Unanswered, wakers: &mut Wakers) {
         if self.is_listening {
             self.news.push_back(request);
             wakers.push(self.listener.take());
         } else if let Unanswered::Open { lane, .. } = request {
-            self.lanes.remove(&lane);
+            self.forget(lane);
             self.machine.refuse(lane, Refusal::Draining.code(), &[]);
         }
     }

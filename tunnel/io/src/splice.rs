@@ -1,6 +1,6 @@
 //! Lane to TCP connection: what connectors and clients do with a session.
 
-use crate::{Cut, ForwardEnd, Forwarded, Lane, Side, forward::lane_end, lane::CHUNK_MAX, pool};
+use crate::{Cut, ForwardEnd, Forwarded, Lane, Side, carried::lane_end, lane::CHUNK_MAX, pool};
 use bytes::Bytes;
 use postern_ids::Ended;
 use std::{

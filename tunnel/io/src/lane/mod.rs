@@ -5,7 +5,7 @@ mod byte_stream;
 pub use byte_stream::LaneReset;
 
 use crate::{
-    driver::now,
+    clock::now,
     shared::{LaneEnd, Shared, State},
 };
 use byte_stream::io_error;
@@ -185,7 +185,7 @@ impl Lane {
     pub(crate) fn release(&self) {
         let slot = self.shared.act(|state| {
             state.machine.release(self.id, Reset { code: Ended::Lost.code(), class: ResetClass::End });
-            state.lanes.remove(&self.id)
+            state.forget(self.id)
         });
         // Outside the lock: a waker may hold the last handle to another lane of this link.
         drop(slot);
