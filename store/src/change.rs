@@ -9,7 +9,7 @@ use crate::{
     ChangeError, Kind, Store, StoreError,
     chain::Head,
     db::{Tx, execute, fetch_optional},
-    open::Inner,
+    handle::Inner,
 };
 use note::Parts;
 use postern_ids::Timestamp;
@@ -72,6 +72,11 @@ impl Store {
             owners_at_risk: false,
             failed: false,
         })
+    }
+
+    /// Whether the database answers within the statement limit; for readiness.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.revision().await.map(drop)
     }
 
     /// The current revision.

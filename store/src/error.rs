@@ -1,6 +1,6 @@
 //! What can go wrong, by operation: opening the store, reading it, changing it.
 
-use crate::{Kind, objects::Version};
+use crate::{Kind, Version};
 use std::path::PathBuf;
 
 /// Why a read, or the part of a write that is not about its content, did not happen.

@@ -65,22 +65,6 @@ pub struct Confirmed {
     pub at: Instant,
 }
 
-/// Wakes the feeds of this process early; rung by every commit and by the listener.
-#[derive(Debug, Clone)]
-pub(crate) struct Wake(watch::Sender<()>);
-
-impl Default for Wake {
-    fn default() -> Self {
-        Self(watch::Sender::new(()))
-    }
-}
-
-impl Wake {
-    pub(crate) fn ring(&self) {
-        self.0.send_replace(());
-    }
-}
-
 /// One reader of the feed.
 pub struct ChangeFeed {
     store: Store,
@@ -106,7 +90,7 @@ impl Store {
             seen,
             regressed: None,
             confirmed: watch::Sender::new(None),
-            rung: wake.0.subscribe(),
+            rung: wake.listen(),
             looked_at: None,
             told_at: None,
             looking: None,

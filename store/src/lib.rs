@@ -10,16 +10,20 @@ mod credentials;
 mod db;
 mod error;
 mod feed;
+mod handle;
 pub mod journal;
 mod kind;
 mod nodes;
 mod objects;
 mod open;
+mod passing;
 mod principal;
 mod records;
 mod schema;
 mod seal;
 mod snapshot;
+mod version;
+mod wake;
 
 pub use change::{Actor, Change, Revision};
 pub use credentials::{
@@ -29,12 +33,12 @@ pub use credentials::{
 };
 pub use error::{ChangeError, OpenError, StoreError};
 pub use feed::{ChangeFeed, Changed, Changes, Confirmed, News};
+pub use handle::Store;
 pub use kind::Kind;
-pub use objects::{
-    Expect, LocalAccount, Object, Provider, ServiceAccount, Stored, User, Version, Vouched, WelcomeError,
-};
-pub use open::{Database, Store, StoreConfig};
+pub use objects::{LocalAccount, Object, Provider, ServiceAccount, Stored, User, Vouched, WelcomeError};
+pub use open::{Database, StoreConfig};
 pub use records::{
     AuditEntry, AuditVerdict, DecisionEntry, DeniedAct, SessionEntry, SessionFilter, SuppressedActs,
 };
 pub use snapshot::SnapshotLoader;
+pub use version::{Expect, Version};

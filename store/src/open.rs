@@ -1,9 +1,8 @@
 //! Opening a store: location, lock, schema, master key, in this order.
 
 use crate::{
-    Actor, Expect, OpenError, StoreError,
+    Actor, Expect, OpenError, Store, StoreError,
     db::{PgPools, Pools, SqlitePools, execute, fetch_optional},
-    feed::Wake,
     schema,
     seal::{self, MasterKeyError, Place, Sealer},
 };
@@ -12,10 +11,7 @@ use postern_policy::{
     admin::{OWNERS, OWNERS_NAME},
     model::Group,
 };
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 /// Sealed once into a store, so that a wrong master key is found at start and not at the first use.
 const SEAL_CHECK: Place<'_> = Place { table: "meta", id: "1", column: "seal_check" };
@@ -55,18 +51,6 @@ pub struct StoreConfig {
     pub migrate: bool,
 }
 
-/// The open store. Cheap to clone; all clones share the pools.
-#[derive(Clone)]
-pub struct Store {
-    pub(crate) inner: Arc<Inner>,
-}
-
-pub(crate) struct Inner {
-    pub(crate) pools: Pools,
-    pub(crate) sealer: Sealer,
-    pub(crate) wake: Wake,
-}
-
 impl Store {
     /// Opens the store: takes the lock of an embedded one, checks or migrates the schema, proves the master key.
     pub async fn open(config: StoreConfig, now: Timestamp) -> Result<Self, OpenError> {
@@ -76,25 +60,9 @@ impl Store {
         };
         schema::prepare(&pools, config.migrate).await?;
         let sealer = prove_master_key(&pools, &config.master_key_file).await?;
-        let store = Self { inner: Arc::new(Inner { pools, sealer, wake: Wake::default() }) };
+        let store = Self::new(pools, sealer);
         store.seed(now).await?;
         Ok(store)
-    }
-
-    /// Whether the database answers within the statement limit; for readiness.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.revision().await.map(drop)
-    }
-
-    /// Closes the connections, after what runs on them. An embedded store may then be opened again.
-    pub async fn close(&self) {
-        match &self.inner.pools {
-            Pools::Sqlite(pools) => pools.close().await,
-            Pools::Postgres(pools) => {
-                pools.listener.close().await;
-                pools.main.close().await;
-            }
-        }
     }
 
     /// What every installation has from the start.

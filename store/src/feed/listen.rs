@@ -1,7 +1,6 @@
 //! Rings the bell when Postgres says that something changed. Never trusted to be complete: the poll goes on.
 
-use super::Wake;
-use crate::change::CHANNEL;
+use crate::{change::CHANNEL, wake::Wake};
 use sqlx::{PgPool, postgres::PgListener};
 use std::time::Duration;
 use tokio::task::AbortHandle;

@@ -1,7 +1,6 @@
 //! Connectors: made by enrolment, renamed or revoked by administrators.
 
-use super::Expect;
-use crate::{Change, ChangeError, Kind};
+use crate::{Change, ChangeError, Expect, Kind};
 use postern_ids::ConnectorId;
 use postern_policy::model::{Connector, ConnectorState};
 

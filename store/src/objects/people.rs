@@ -1,8 +1,8 @@
 //! People whom a provider vouches for: found by issuer and subject, bound once to whoever was announced by e-mail, or new.
 
-use super::{Expect, Provider, User};
+use super::{Provider, User};
 use crate::{
-    Actor, Change, ChangeError, Kind, Store, StoreError,
+    Actor, Change, ChangeError, Expect, Kind, Store, StoreError,
     change::Note,
     db::{fetch_all, fetch_optional},
 };

@@ -1,8 +1,7 @@
 //! Settings of the whole installation.
 
-use super::{Expect, Version};
 use crate::{
-    Change, ChangeError, Kind, Store, StoreError, Stored,
+    Change, ChangeError, Expect, Kind, Store, StoreError, Stored, Version,
     change::{Note, count},
     db::{Tx, execute, fetch_optional},
 };

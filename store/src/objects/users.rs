@@ -1,8 +1,7 @@
 //! People: who they are, and the password of those who have a local account.
 
-use super::Expect;
 use crate::{
-    Change, ChangeError, Kind, Store, StoreError,
+    Change, ChangeError, Expect, Kind, Store, StoreError,
     change::Note,
     db::{execute, fetch_optional},
 };
