@@ -6,8 +6,7 @@ use crate::{postgres, wait};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::fs::{self, File, Permissions};
-use std::io::Read;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -277,20 +276,16 @@ fn text(addresses: &Value, key: &str) -> Result<String> {
     Ok(addresses[key].as_str().with_context(|| format!("addresses.json names no {key}"))?.to_owned())
 }
 
-/// A master key as an operator makes one for a shared store: the prefix and 32 random bytes, base64url.
+/// A master key as an operator makes one for a shared store: with the line of the manual.
 fn write_master_key(path: &Path) -> Result<()> {
+    const LINE: &str =
+        "printf 'postern-master-key-v1:%s\\n' \"$(head -c 32 /dev/urandom | basenc --base64url | tr -d =)\"";
     if path.exists() {
         return Ok(());
     }
-    let mut random = [0_u8; 21];
-    File::open("/dev/urandom")?.read_exact(&mut random)?;
-    let mut key = String::from("postern-master-key-v1:");
-    for byte in random {
-        write!(key, "{byte:02x}")?;
-    }
-    // 42 hexadecimal digits are base64url too; the 43rd carries the last bits, which are zero.
-    key.push_str("A\n");
-    fs::write(path, key)?;
+    let made = Command::new("sh").args(["-c", LINE]).output().context("sh")?;
+    anyhow::ensure!(made.status.success(), "sh: {}", String::from_utf8_lossy(&made.stderr));
+    fs::write(path, made.stdout)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(())
 }

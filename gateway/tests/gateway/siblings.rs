@@ -78,7 +78,7 @@ fn psql(server: &str, sql: &str) {
 fn write_master_key(path: &Path) {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
-    writeln!(file, "postern-master-key-v1:{}A", "K".repeat(42)).unwrap();
+    writeln!(file, "postern-master-key-v1:KbcdefghijklmnopqrstuvwxyzKK0123456789ABCDA").unwrap();
 }
 
 fn header(token: &str) -> &str {

@@ -1,6 +1,9 @@
 //! The master key's file: one line of text, readable by its owner only.
 
+mod guessable;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use guessable::Weakness;
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Write},
@@ -36,6 +39,18 @@ pub enum MasterKeyError {
         /// The file.
         path: PathBuf,
     },
+    /// Others know the key, or find it by trying.
+    #[error(
+        "the master key in {} is no secret: {weakness}. Make one from random bytes, for example: \
+        umask 077; printf '{PREFIX}%s\\n' \"$(head -c 32 /dev/urandom | basenc --base64url | tr -d =)\" > master.key",
+        path.display()
+    )]
+    Guessable {
+        /// The file.
+        path: PathBuf,
+        /// What gives it away.
+        weakness: Weakness,
+    },
     /// The file cannot be read or written.
     #[error("cannot use the master key file {}", path.display())]
     File {
@@ -67,7 +82,11 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, MasterKey
     }
     let mut text = Zeroizing::new(String::new());
     Read::by_ref(&mut file).take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
-    parse(&text).map(Some).ok_or_else(|| MasterKeyError::Malformed { path: path.to_owned() })
+    let key = parse(&text).ok_or_else(|| MasterKeyError::Malformed { path: path.to_owned() })?;
+    match guessable::weakness(&key) {
+        Some(weakness) => Err(MasterKeyError::Guessable { path: path.to_owned(), weakness }),
+        None => Ok(Some(key)),
+    }
 }
 
 fn parse(text: &str) -> Option<Zeroizing<[u8; 32]>> {

@@ -135,10 +135,10 @@ pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-/// A master key of 32 equal letters' worth of bits.
+/// A master key that nobody would call guessable; each letter gives another one.
 pub(crate) fn write_master_key(path: &PathBuf, letter: char) {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
-    let text = format!("postern-master-key-v1:{}A\n", letter.to_string().repeat(42));
+    let text = format!("postern-master-key-v1:{letter}bcdefghijklmnopqrstuvwxyz0123456789ABCDEFA\n");
     let mut file =
         std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();

@@ -53,11 +53,21 @@ contract! {
         f.store.rotate_signing_key(Actor::system("test"), &key("k1"), NOW, NOW).await.unwrap();
         f.store.close().await;
         write_master_key(&f.config.master_key_file, 'B');
-        assert!(matches!(Store::open(f.config.clone(), NOW).await.err(), Some(OpenError::MasterKey(_))));
+        let refused = Store::open(f.config.clone(), NOW).await.err();
+        assert!(matches!(refused, Some(OpenError::MasterKey(_))), "{refused:?}");
+        assert!(refused.is_some_and(|error| error.to_string().contains("is not the one of this store")));
         std::fs::remove_file(&f.config.master_key_file).unwrap();
         let refused = Store::open(f.config.clone(), NOW).await.err();
         assert!(matches!(refused, Some(OpenError::MasterKey(_))), "{refused:?}");
         assert!(!f.config.master_key_file.exists());
+    }
+
+    async fn j15_a_master_key_that_others_know_opens_no_store(f) {
+        f.store.close().await;
+        let published = "postern-master-key-v1:YD3rEBXKcb4rc67whX13gR81LAc7YQjXLZijCQkU3_Q\n";
+        std::fs::write(&f.config.master_key_file, published).unwrap();
+        let refused = Store::open(f.config.clone(), NOW).await.err();
+        assert!(refused.is_some_and(|error| error.to_string().contains("no secret")), "the key opened a store");
     }
 
     async fn l03_a_sealed_row_moved_to_another_id_does_not_open(f) {
