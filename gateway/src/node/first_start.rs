@@ -2,9 +2,13 @@
 
 use super::{
     files::{self, StateDir},
-    foundation::{chain, on_store},
+    foundation::on_store,
 };
-use crate::{exit::Failure, policies::wall_clock, tls::Authority};
+use crate::{
+    exit::{Failure, chain},
+    policies::wall_clock,
+    tls::Authority,
+};
 use postern_identity::lifetimes::BOOTSTRAP_TOKEN;
 use postern_ids::Timestamp;
 use postern_store::{Actor, KeyKind, SecretHash, SigningKey, Store};

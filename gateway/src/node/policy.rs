@@ -1,9 +1,9 @@
 //! Putting the stored policy in force.
 
-use super::foundation::{Foundation, chain, on_store};
+use super::foundation::{Foundation, on_store};
 use crate::{
     connectors::Connectors,
-    exit::Failure,
+    exit::{Failure, chain},
     ingress::client::ClientLinks,
     lifecycle::Lifecycle,
     policies::{Follower, Policies, Principals, wall_clock},

@@ -5,8 +5,7 @@ use super::{
     bind::{bind, cannot_bind, gateways, public_url},
     browser::browser,
     certificate::Presented,
-    files, first_start,
-    foundation::{self, chain},
+    files, first_start, foundation,
     internal::{self, Health},
     maintain::maintain,
     policy::follow_policy,
@@ -17,7 +16,7 @@ use super::{
 use crate::{
     config::{Config, Mode},
     connectors::Connectors,
-    exit::Failure,
+    exit::{Failure, chain},
     ingress::client::ClientLinks,
     lifecycle::Lifecycle,
     listen::{Deadlines, Door as FrontDoor, Listener},
