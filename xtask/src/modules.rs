@@ -3,7 +3,6 @@
 //! Modules are compared with their siblings, at every level: a parent may name its children and they may name it, but two
 //! siblings (or anything inside them) may not need each other. Test modules are left out.
 
-mod known;
 mod reader;
 mod sources;
 
@@ -12,25 +11,10 @@ use sources::{Module, ModulePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Every cycle among sibling modules of the crate whose sources lie in `src`, as sentences; those that are known are left out,
-/// unless they are untied.
+/// Every cycle among sibling modules of the crate whose sources lie in `src`, as sentences.
 pub(crate) fn cycles(name: &str, src: &Path) -> Result<Vec<String>> {
     let modules = sources::read(src)?;
-    let (mut found, mut still) = (Vec::new(), Vec::new());
-    for cycle in cycles_among(&modules) {
-        match known::cycle(name, &cycle.group) {
-            Some(position) => still.push(position),
-            None => found.push(format!("{name}: {}", cycle.sentence)),
-        }
-    }
-    found.extend(known::untied(name, &still));
-    Ok(found)
-}
-
-/// Siblings that all need each other.
-struct Cycle {
-    group: Vec<String>,
-    sentence: String,
+    Ok(cycles_among(&modules).iter().map(|cycle| format!("{name}: {cycle}")).collect())
 }
 
 /// For each module, the siblings that it needs, each with a path that says so.
@@ -38,15 +22,14 @@ type Edges = BTreeMap<String, BTreeMap<String, String>>;
 
 type Siblings = BTreeMap<ModulePath, Edges>;
 
-fn cycles_among(modules: &[Module]) -> Vec<Cycle> {
+fn cycles_among(modules: &[Module]) -> Vec<String> {
     let mut found = Vec::new();
     for (parent, edges) in siblings(modules) {
         for group in loops(&edges) {
             let inside =
                 if parent.is_empty() { String::new() } else { format!("in {}: ", parent.join("::")) };
-            let sentence =
-                format!("import cycle {inside}{} ({})", group.join(" ↔ "), reasons(&edges, &group));
-            found.push(Cycle { group, sentence });
+            let reasons = reasons(&edges, &group);
+            found.push(format!("import cycle {inside}{} ({reasons})", group.join(" ↔ ")));
         }
     }
     found
@@ -117,15 +100,11 @@ mod tests {
         Module::read(path, text)
     }
 
-    fn sentences(modules: &[Module]) -> Vec<String> {
-        cycles_among(modules).into_iter().map(|cycle| cycle.sentence).collect()
-    }
-
     #[test]
     fn two_modules_that_need_each_other_are_a_cycle() {
         let modules =
             [module("", "mod a; mod b;"), module("a", "use crate::b::B;"), module("b", "use crate::a::A;")];
-        assert_eq!(sentences(&modules), ["import cycle a ↔ b (a names crate::b::B; b names crate::a::A)"]);
+        assert_eq!(cycles_among(&modules), ["import cycle a ↔ b (a names crate::b::B; b names crate::a::A)"]);
     }
 
     #[test]
@@ -135,7 +114,7 @@ mod tests {
             module("a", "use crate::B; pub struct A;"),
             module("b", "fn f(_: crate::a::A) {}"),
         ];
-        assert_eq!(sentences(&modules), ["import cycle a ↔ b (a names crate::B; b names crate::a::A)"]);
+        assert_eq!(cycles_among(&modules), ["import cycle a ↔ b (a names crate::B; b names crate::a::A)"]);
     }
 
     #[test]
@@ -145,7 +124,7 @@ mod tests {
             module("a", "mod inner; pub use inner::Thing; struct Own;"),
             module("a::inner", "use super::Own; use crate::a::Own as Same;"),
         ];
-        assert!(sentences(&modules).is_empty());
+        assert!(cycles_among(&modules).is_empty());
     }
 
     #[test]
@@ -157,7 +136,7 @@ mod tests {
             module("a::y", "use super::{x::X};"),
         ];
         assert_eq!(
-            sentences(&modules),
+            cycles_among(&modules),
             ["import cycle in a: x ↔ y (x names super::y::Y; y names super::x::X)"]
         );
     }
@@ -172,6 +151,6 @@ mod tests {
             ),
             module("b", "use crate::a::A;"),
         ];
-        assert!(sentences(&modules).is_empty());
+        assert!(cycles_among(&modules).is_empty());
     }
 }
