@@ -1,6 +1,6 @@
 //! What everything else stands on: the state directory, the store, the journal.
 
-use super::files::StateDir;
+use super::{files::StateDir, patience};
 use crate::{
     config::{Config, StoreUrl, prepare_state_dir},
     exit::Failure,
@@ -45,8 +45,7 @@ async fn open_store(config: &Config, migrate: bool) -> Result<(StateDir, Store),
         StoreUrl::Postgres(url) => Database::Postgres { url: url.clone() },
     };
     let config = StoreConfig { database, master_key_file: config.master_key_path(), migrate };
-    let opened = Store::open(config, wall_clock()).await;
-    Ok((state, opened.map_err(on_open)?))
+    Ok((state, patience::open(&config).await.map_err(on_open)?))
 }
 
 fn on_open(error: OpenError) -> Failure {

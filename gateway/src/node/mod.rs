@@ -8,6 +8,7 @@ mod first_start;
 mod foundation;
 mod internal;
 mod maintain;
+mod patience;
 mod policy;
 mod present;
 mod reload;
