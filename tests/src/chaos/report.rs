@@ -50,6 +50,8 @@ pub struct Report {
     pub partitions: Vec<Duration>,
     /// The stalls of those whose gateway froze.
     pub frozen: Vec<Duration>,
+    /// What went wrong beside the sessions: a gateway that did not start again, a load that never came back.
+    pub failures: Vec<String>,
     /// How long the storm took.
     pub took: Duration,
 }
@@ -67,6 +69,7 @@ impl Report {
         self.double_deliveries += other.double_deliveries;
         self.partitions.extend(other.partitions);
         self.frozen.extend(other.frozen);
+        self.failures.extend(other.failures);
         self.took += other.took;
     }
 
@@ -82,6 +85,7 @@ impl Report {
         zero("bytes lost", self.bytes_lost);
         zero("false detaches", self.false_detaches);
         zero("double deliveries", self.double_deliveries);
+        zero("failures", count(&self.failures));
         let quick = percentile(&self.after_quick_restarts(), 99);
         if quick.is_some_and(|stall| stall > STALL_BAR) {
             missed.push(format!("stall p99 after a quick restart: {quick:?}, the bar is {STALL_BAR:?}"));
@@ -125,6 +129,7 @@ impl Report {
         row("bytes lost", self.bytes_lost.to_string());
         row("false detaches", self.false_detaches.to_string());
         row("double deliveries", self.double_deliveries.to_string());
+        row("failures", self.failures.len().to_string());
         row("took", seconds(self.took));
         table
     }
@@ -152,18 +157,23 @@ impl Report {
             "resumes": self.resumes,
             "false_detaches": self.false_detaches,
             "double_deliveries": self.double_deliveries,
+            "failures": self.failures,
             "took_seconds": self.took.as_secs_f64(),
             "missed": self.missed(),
         })
     }
 
     fn lost(&self) -> u64 {
-        u64::try_from(self.sessions_lost.len()).unwrap_or(u64::MAX)
+        count(&self.sessions_lost)
     }
 
     fn after_quick_restarts(&self) -> Vec<Duration> {
         self.stalls.iter().filter(|s| s.restart <= RESTART_BAR).map(|s| s.stall).collect()
     }
+}
+
+fn count(what: &[String]) -> u64 {
+    u64::try_from(what.len()).unwrap_or(u64::MAX)
 }
 
 fn seconds(time: Duration) -> String {
@@ -207,9 +217,10 @@ mod tests {
             double_deliveries: 1,
             partitions: vec![Duration::from_secs(11)],
             frozen: vec![Duration::from_secs(13)],
+            failures: vec!["a gateway did not start".to_owned()],
             ..Report::default()
         };
-        assert_eq!(bad.missed().len(), 7);
+        assert_eq!(bad.missed().len(), 8);
         assert!(bad.table().contains("double deliveries"));
         assert_eq!(bad.json()["bytes_lost"], 1);
     }

@@ -13,6 +13,9 @@ const CALM: (Duration, Duration) = (Duration::from_millis(20), Duration::from_mi
 /// Longer than the longest back-off and a slow start together, and far below the window.
 const BACK_WITHIN: Duration = Duration::from_secs(60);
 
+/// So many kills may go wrong before the storm is over.
+const FAILURES_MAX: usize = 3;
+
 /// A record that is on disk is in the store within this.
 const SHIPPED_WITHIN: Duration = Duration::from_secs(2);
 
@@ -36,7 +39,7 @@ struct People {
 }
 
 impl Storm {
-    /// Lets it loose; `told` hears of each kill.
+    /// Lets it loose; `told` hears of each kill. What goes wrong after the start is in the report.
     pub fn run(
         self,
         fleet: &mut Fleet,
@@ -50,14 +53,23 @@ impl Storm {
         let people = People::start(fleet, scratch, self.copy_mib)?;
         let mut explained = 0;
         for number in 0..self.kills {
-            let (stall, hit) =
-                kill_once(fleet, &people, &mut chance).with_context(|| format!("kill {number}"))?;
-            told(number, stall);
-            report.stalls.push(stall);
-            explained += hit;
+            match kill_once(fleet, &people, &mut chance, &mut report.failures) {
+                Ok((stall, hit)) => {
+                    told(number, stall);
+                    report.stalls.push(stall);
+                    explained += hit;
+                }
+                Err(error) => report.failures.push(format!("kill {number}: {error:#}")),
+            }
+            if report.failures.len() >= FAILURES_MAX {
+                break;
+            }
         }
-        people.finish(&mut report, fleet)?;
-        report.resumes = settled_resumes(fleet)? - resumed_before;
+        people.finish(&mut report, fleet);
+        match settled_resumes(fleet) {
+            Ok(resumes) => report.resumes = resumes - resumed_before,
+            Err(error) => report.failures.push(format!("the records of resumes: {error:#}")),
+        }
         report.false_detaches = report.resumes.saturating_sub(explained);
         report.took = began.elapsed();
         Ok(report)
@@ -66,7 +78,12 @@ impl Storm {
 
 /// Kills a gateway that carries somebody at a random moment, starts it again at once, and waits until the loads come back.
 /// Gives how many links of clients it cost too: each person has one, and resumes once for it.
-fn kill_once(fleet: &mut Fleet, people: &People, chance: &mut Chance) -> Result<(Stall, u64)> {
+fn kill_once(
+    fleet: &mut Fleet,
+    people: &People,
+    chance: &mut Chance,
+    failures: &mut Vec<String>,
+) -> Result<(Stall, u64)> {
     std::thread::sleep(chance.between(CALM.0, CALM.1));
     let carriers: Vec<usize> =
         (0..).zip(&fleet.nodes).filter(|(_, node)| node.front.open() > 0).map(|(number, _)| number).collect();
@@ -74,7 +91,15 @@ fn kill_once(fleet: &mut Fleet, people: &People, chance: &mut Chance) -> Result<
     let victim = carriers.get(chosen).copied().unwrap_or(0);
     let hit = fleet.node(victim)?.front.open();
     let killed = Instant::now();
-    let restart = fleet.kill_and_restart(victim)?;
+    let restart = match fleet.kill_and_restart(victim) {
+        Ok(restart) => restart,
+        Err(error) => {
+            // It counts; whether the sessions get over it counts too.
+            failures.push(format!("a restart failed: {error:#}"));
+            fleet.node(victim)?.gateway.restart()?;
+            killed.elapsed()
+        }
+    };
     people.typing.await_progress(BACK_WITHIN)?;
     people.bulk.await_progress(BACK_WITHIN)?;
     let stall = people.typing.longest_gap(killed).max(people.bulk.longest_gap(killed));
@@ -100,14 +125,19 @@ impl People {
         Ok(people)
     }
 
-    fn finish(self, report: &mut Report, fleet: &Fleet) -> Result<()> {
+    fn finish(self, report: &mut Report, fleet: &Fleet) {
         for load in [self.typing, self.bulk] {
-            account_load(report, fleet, &load.finish(BACK_WITHIN)?);
+            match load.finish(BACK_WITHIN) {
+                Ok(outcome) => account_load(report, fleet, &outcome),
+                Err(error) => report.failures.push(format!("a load does not end: {error:#}")),
+            }
         }
-        for copied in [self.up.finish()?, self.down.finish()?] {
-            account_copies(report, &copied);
+        for copies in [self.up, self.down] {
+            match copies.finish() {
+                Ok(copied) => account_copies(report, &copied),
+                Err(error) => report.failures.push(format!("the copies do not end: {error:#}")),
+            }
         }
-        Ok(())
     }
 }
 
