@@ -8,6 +8,7 @@ mod hostile;
 mod identity;
 mod outages;
 mod places;
+mod refused;
 mod support;
 mod tokens;
 mod upstreams;
