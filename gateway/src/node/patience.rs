@@ -40,7 +40,7 @@ impl Patience {
             if !error.may_pass() || began.elapsed() + self.pause >= self.whole {
                 return Err(error);
             }
-            let (why, waited) = (crate::exit::chain(&error), began.elapsed());
+            let (why, waited) = (chain(&error), began.elapsed());
             tracing::warn!(
                 error = why,
                 ?waited,
