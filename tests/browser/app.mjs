@@ -108,11 +108,20 @@ const pages = {
   },
 };
 
+/** A registry of images: it asks for a token of its own, and takes any. */
+function registry(request, response) {
+  response.setHeader('docker-distribution-api-version', 'registry/2.0');
+  if (request.headers.authorization) return json(response, told(request));
+  response.setHeader('www-authenticate', 'Bearer realm="https://auth.example/token",service="registry"');
+  return json(response, { errors: [{ code: 'UNAUTHORIZED' }] }, 401);
+}
+
 async function serve(request, response) {
   const url = new URL(request.url, 'http://app');
   if (url.pathname !== '/seen') seen.push({ method: request.method, url: request.url });
   try {
-    await (pages[url.pathname] ?? page)(request, response, url);
+    const answer = url.pathname.startsWith('/v2/') ? registry : pages[url.pathname] ?? page;
+    await answer(request, response, url);
   } catch {
     // The other side went away in the middle of a body.
     response.destroy();

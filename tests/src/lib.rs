@@ -8,6 +8,7 @@ pub mod apps;
 pub mod chance;
 pub mod chaos;
 pub mod client;
+mod connect_proxy;
 mod connector;
 pub mod curl;
 pub mod fake_clock;
@@ -33,6 +34,7 @@ pub mod world;
 
 pub use chance::Chance;
 pub use client::{Client, Ran};
+pub use connect_proxy::ConnectProxy;
 pub use connector::Connector;
 pub use fault_proxy::{FaultProxy, Path as FaultPath, Side, Way};
 pub use fleet::{Fleet, Plan};

@@ -21,6 +21,15 @@ pub fn command(tool: &str) -> Result<Command> {
     Ok(Command::new(find(tool).with_context(|| format!("`{tool}` is not on this machine"))?))
 }
 
+/// Where a Python of the tests' own lies, below the target directory; `cargo xtask test` brings it.
+pub const PYTHON: &str = "python";
+
+/// A program out of the tests' own Python: `python`, or what a package brought. None where that is not to be had.
+pub fn python(program: &str) -> Option<PathBuf> {
+    let found = programs().ok()?.parent()?.join(PYTHON).join("bin").join(program);
+    is_program(&found).then_some(found)
+}
+
 /// The directory of our own programs, for a test: they lie above the test program, or where `POSTERN_BIN_DIR` says.
 pub fn programs() -> Result<PathBuf> {
     let directory = match std::env::var_os("POSTERN_BIN_DIR") {

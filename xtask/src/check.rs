@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         Ok(Count::one())
     });
     let ready = run.part("tools on this machine", || {
-        machine::ready_for_the_tests()?;
+        machine::ready_for_the_tests(options.long)?;
         Ok(Count::one())
     });
     if built && options.only.is_none() {

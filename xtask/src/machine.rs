@@ -1,18 +1,15 @@
 //! What the tests need on the machine beside Rust, and how it gets there.
 
+mod apt;
+mod python;
+
 use crate::workspace;
 use anyhow::{Context, Result};
-use postern_tests::tools;
+use apt::{Need, bring};
 use std::{
     path::Path,
     process::{Command, Stdio},
 };
-
-/// A tool from outside, and the Debian package that brings it.
-struct Need {
-    tool: &'static str,
-    package: &'static str,
-}
 
 const FOR_THE_DEMO: &[Need] = &[
     Need { tool: "ssh", package: "openssh-client" },
@@ -45,18 +42,21 @@ const FOR_SOME_TESTS: &[Need] = &[
 ];
 
 /// Where the tests have programs for Node with packages of their own.
-const NODE_PROGRAMS: &[&str] = &["tests/idp", "tests/browser"];
+const NODE_PROGRAMS: &[&str] = &["tests/idp", "tests/browser", "tests/verdaccio"];
 
 /// Brings what the demo needs.
 pub(crate) fn ready_for_the_demo() -> Result<()> {
     bring(FOR_THE_DEMO)
 }
 
-/// Brings what the tests need.
-pub(crate) fn ready_for_the_tests() -> Result<()> {
+/// Brings what the tests need; what only the larger forms need too, if they are to run.
+pub(crate) fn ready_for_the_tests(long: bool) -> Result<()> {
     bring(FOR_THE_DEMO)?;
     bring(FOR_THE_TESTS)?;
     if let Err(error) = bring(FOR_SOME_TESTS) {
+        eprintln!("{error:#}; the tests that need it are left out");
+    }
+    if let Err(error) = python::bring(long) {
         eprintln!("{error:#}; the tests that need it are left out");
     }
     NODE_PROGRAMS.iter().try_for_each(|program| bring_node_packages(&workspace::root().join(program)))
@@ -77,55 +77,5 @@ fn bring_node_packages(program: &Path) -> Result<()> {
         .status()
         .context("start npm")?;
     anyhow::ensure!(status.success(), "npm ci in {} ended with {status}", program.display());
-    Ok(())
-}
-
-fn bring(needs: &[Need]) -> Result<()> {
-    let packages = missing(needs);
-    if packages.is_empty() {
-        return Ok(());
-    }
-    let list = packages.join(" ");
-    if !(tools::am_root() && tools::find("apt-get").is_some()) {
-        anyhow::bail!(
-            "missing on this machine: {list}. Install them first, on Debian with: apt-get install -y {list}"
-        );
-    }
-    eprintln!("installing with apt-get: {list}");
-    let update = apt(&["update", "-q"]);
-    if install(&packages).is_err() {
-        update.context("apt-get update")?;
-        install(&packages)?;
-    }
-    let still = missing(needs);
-    anyhow::ensure!(still.is_empty(), "installed, yet still missing: {}", still.join(" "));
-    Ok(())
-}
-
-fn missing(needs: &[Need]) -> Vec<&'static str> {
-    let mut packages: Vec<&'static str> =
-        needs.iter().filter(|need| tools::find(need.tool).is_none()).map(|need| need.package).collect();
-    packages.sort_unstable();
-    packages.dedup();
-    packages
-}
-
-fn install(packages: &[&str]) -> Result<()> {
-    let mut arguments = vec!["install", "-y", "-q", "--no-install-recommends"];
-    arguments.extend(packages);
-    apt(&arguments)
-}
-
-fn apt(arguments: &[&str]) -> Result<()> {
-    let status = Command::new("apt-get")
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        // The packages bring services that must not start: the tests run their own, on ports of their own.
-        .env("RUNLEVEL", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .context("start apt-get")?;
-    anyhow::ensure!(status.success(), "apt-get {} ended with {status}", arguments.first().unwrap_or(&""));
     Ok(())
 }

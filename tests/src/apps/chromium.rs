@@ -30,6 +30,19 @@ impl Chromium {
         Ok(Self { home, pictures: directory.join("pictures") })
     }
 
+    /// Runs a program of `tests/browser` in it, told these things beside where it finds the browser, and gives what it says.
+    pub fn run(&self, program: &str, mut told: Value) -> Result<String> {
+        told["chromium"] = json!(tools::find("chromium").context("`chromium` is not on this machine")?);
+        told["home"] = json!(self.home);
+        told["pictures"] = json!(self.pictures);
+        let mut node = tools::command("node")?;
+        node.arg(node_program(program)).arg(told.to_string());
+        let ran = node.stdin(Stdio::null()).output().context("start node")?;
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+        anyhow::ensure!(ran.status.success(), "{program}: {said}{}", String::from_utf8_lossy(&ran.stderr));
+        Ok(said)
+    }
+
     /// Walks a journey of `tests/browser/journeys.mjs`; `more` is what it is told beside the usual.
     pub fn walk(&self, journey: &str, (scene, idp): (&Scene, &Idp), more: Value) -> Result<()> {
         let chromium = tools::find("chromium").context("`chromium` is not on this machine")?;

@@ -2,10 +2,13 @@
 
 mod certificate;
 mod chromium;
+mod git_server;
 mod greeter;
 mod grpc;
 mod hostile;
 mod nginx;
+mod recipe;
+mod registry;
 mod scene;
 mod server;
 mod visitor;
@@ -13,10 +16,13 @@ mod websocket;
 
 pub use certificate::Certificate;
 pub use chromium::Chromium;
+pub use git_server::GitServer;
 pub use greeter::Greeter;
 pub use grpc::Grpc;
 pub use hostile::{Heard, Hostile};
 pub use nginx::Nginx;
+pub use recipe::{Recipe, RecipeApp};
+pub use registry::{Registry, npm};
 pub use scene::{DOMAIN, Scene, options};
 pub use server::AppServer;
 pub use visitor::Visitor;

@@ -4,7 +4,7 @@ use crate::support::{CUT_WITHIN, SOON, headers, one};
 use anyhow::{Context, Result};
 use postern_tests::apps::Scene;
 use postern_tests::curl::{Answer, Browser};
-use postern_tests::{eventually, scenario, tools};
+use postern_tests::{ConnectProxy, eventually, scenario, tools};
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -150,6 +150,74 @@ fn postern_curl_is_curl_as_the_person_and_leaves_no_token_behind() -> Result<()>
         assert_eq!(left.as_array().map(Vec::len), Some(0), "{left}");
         assert_eq!(alice.run(&["curl", "https://elsewhere.example/"])?.code, 69);
         assert_eq!(alice.run(&["curl", "http://alpha.example/"])?.code, 64);
+        Ok(())
+    })
+}
+
+#[test]
+fn who_am_i_is_answered_to_programs_too() -> Result<()> {
+    scenario("apps-token-whoami", |scratch| {
+        let scene = Scene::start(scratch)?;
+        let (token, _) = token(&scene, &["--expires", "1h"])?;
+        let told =
+            show(&scene, "alpha", "/.postern/whoami", &[&format!("Bearer {token}")])?.expect(200)?.json()?;
+        assert_eq!((&told["signed_in"], &told["name"]), (&true.into(), &"alice".into()), "{told}");
+        assert!(told["expires_at"].is_i64(), "{told}");
+        assert_eq!(show(&scene, "beta", "/.postern/whoami", &[&format!("Bearer {token}")])?.status, 403);
+        assert_eq!(show(&scene, "alpha", "/.postern/whoami", &[&format!("Bearer {token}x")])?.status, 401);
+        let nobody = show(&scene, "alpha", "/.postern/whoami", &["Bearer theirs"])?.expect(401)?.json()?;
+        assert_eq!(nobody["signed_in"], false, "{nobody}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_registry_that_asks_for_tokens_of_its_own_is_heard_and_answered_as_docker_does() -> Result<()> {
+    scenario("apps-docker", |scratch| {
+        let scene = Scene::start(scratch)?;
+        // The registry lets nobody in by itself, so the gateway leaves this part of it to its own tokens.
+        scene.publish(
+            "alpha",
+            &scene.app.target(),
+            "{public: [{path: \"/v2/*\", methods: [GET, HEAD, PUT]}]}",
+        )?;
+        let is_asked = || {
+            show(&scene, "alpha", "/v2/", &[])
+                .ok()
+                .filter(|asked| asked.header("docker-distribution-api-version").is_some())
+        };
+        let (asked, _) = eventually("the registry to ask", SOON, is_asked)?;
+        assert_eq!(asked.status, 401);
+        let challenge = "Bearer realm=\"https://auth.example/token\",service=\"registry\"";
+        assert_eq!(asked.header("www-authenticate"), Some(challenge), "as the registry said it");
+        let theirs = "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln";
+        let told = headers(
+            &show(&scene, "alpha", "/v2/team/image/manifests/latest", &[theirs])?.expect(200)?.json()?,
+        );
+        assert_eq!(one(&told, "authorization"), Some(theirs));
+        assert_eq!(one(&told, "x-postern-user"), None, "nobody that the gateway knows");
+        Ok(())
+    })
+}
+
+#[test]
+fn postern_curl_leaves_a_network_through_its_proxy() -> Result<()> {
+    scenario("apps-curl-proxy", |scratch| {
+        let scene = Scene::start(scratch)?;
+        let proxy = ConnectProxy::start()?;
+        let alice = scene.world.alice.clone().with_environment("HTTPS_PROXY", &proxy.url());
+        let url = scene.url("alpha", "/headers");
+        let curl = ["curl", &url, "--", "--silent", "--fail"];
+        alice.clone().with_environment("NO_PROXY", "127.0.0.1,.localhost").run(&curl)?.expect(0)?;
+        assert_eq!(proxy.asked(), Vec::<String>::new(), "an exception is honored");
+        alice.with_environment("NO_PROXY", "").run(&curl)?.expect(0)?;
+        let asked = proxy.asked();
+        for place in [scene.gateway().public_address(), &scene.authority("alpha")] {
+            assert!(
+                asked.iter().any(|asked| asked == place),
+                "{place} was reached past the proxy: {asked:?}"
+            );
+        }
         Ok(())
     })
 }

@@ -104,6 +104,7 @@ says so.
   As alice, in another terminal:
       export POSTERN_HOME={alice}/postern PATH={alice}/bin:$PATH
       postern ls                                  # what may I reach?
+      postern curl {app}          # the web application, without a browser
       ssh -F {alice}/ssh_config bastion           # stock OpenSSH, through `postern proxy`
 
   As the owner, in a third one, while alice's session is open:
