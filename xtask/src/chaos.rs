@@ -40,11 +40,19 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     eprintln!("seed {seed}");
     let mut chance = Chance::new(seed);
     let alone = options.kills.div_ceil(2);
-    let mut report = weather(options, &programs, (alone, 1), &mut chance)?;
-    report.add(weather(options, &programs, (options.kills - alone, 2), &mut chance)?);
-    report.seed = seed;
+    let mut report = Report { seed, ..Report::default() };
+    for (kills, gateways) in [(alone, 1), (options.kills - alone, 2)] {
+        // Whatever goes wrong, what was counted is said.
+        match weather(options, &programs, (kills, gateways), &mut chance) {
+            Ok(counted) => report.add(counted),
+            Err(error) => report.failures.push(format!("{gateways} gateways: {error:#}")),
+        }
+    }
     for session in &report.sessions_lost {
         println!("lost: {session}");
+    }
+    for failure in &report.failures {
+        println!("failed: {failure}");
     }
     print!("{}", report.table());
     let json = format!("{:#}", report.json());
@@ -86,10 +94,14 @@ fn weather(
             "{gateways} gateways, kill {number} of {kills}: stall {stalled:.3} s, restart {restart:.3} s"
         );
     })?;
-    if gateways == 1 {
-        report.partitions = partitions(&fleet, &scratch, PARTITIONS, chance)?;
-    } else {
-        report.add(freeze(&mut fleet, &scratch)?);
+    let last = match gateways {
+        1 => {
+            partitions(&fleet, &scratch, PARTITIONS, chance).map(|partitions| report.partitions = partitions)
+        }
+        _ => freeze(&mut fleet, &scratch).map(|counted| report.add(counted)),
+    };
+    if let Err(error) = last {
+        report.failures.push(format!("{gateways} gateways, after the storm: {error:#}"));
     }
     Ok(report)
 }

@@ -10,6 +10,7 @@ mod outages;
 mod places;
 mod real;
 mod recipes;
+mod refused;
 mod support;
 mod tokens;
 mod upstreams;
