@@ -1,26 +1,18 @@
 //! Who may attach to a stream: the fence, the proof, the session, the instance (T6).
 
 use crate::{
-    client::{Attempt, Client, Record, acknowledge, data, finish, open_with, receive, reset, send, welcome},
-    gateway::{Gateway, PATIENCE, Scene},
-    target::{assert_untouched, target},
+    client::{Attempt, Client, data, open_with, reset, send, welcome},
+    gateway::{Gateway, PATIENCE},
+    running::Running,
+    target::{assert_untouched, heard, target},
 };
-use postern_ids::{Ended, Refusal, SessionId};
+use postern_ids::{Refusal, SessionId};
 use postern_token::GrantClaims;
-use postern_tunnel_io::{Lane, stream::SUPERSEDED};
-use std::time::Duration;
+use postern_tunnel_io::stream::SUPERSEDED;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     time::timeout,
 };
-
-/// The next bytes at the target.
-async fn heard<const N: usize>(tcp: &mut TcpStream) -> [u8; N] {
-    let mut bytes = [0; N];
-    timeout(PATIENCE, tcp.read_exact(&mut bytes)).await.unwrap().unwrap();
-    bytes
-}
 
 #[tokio::test]
 async fn t06_an_open_sent_twice_attaches_and_dials_once() {
@@ -70,51 +62,6 @@ async fn t06_of_two_concurrent_attaches_exactly_one_delivers() {
     send(&mut second, 0, b"once").await;
     assert_eq!(&heard::<4>(&mut tcp).await, b"once");
     assert_untouched(&target).await;
-}
-
-/// A stream that runs, for attempts that must not disturb it.
-struct Running {
-    gateway: Gateway,
-    link: postern_tunnel_io::Link,
-    client: Client,
-    claims: GrantClaims,
-    lane: Lane,
-    tcp: TcpStream,
-    instance: [u8; 16],
-    connector: crate::gateway::Running,
-}
-
-impl Running {
-    /// At generation 5.
-    async fn start() -> Self {
-        let (target, address, allow) = target().await;
-        let (gateway, connector) = Gateway::with_connector(&allow).await;
-        let link = gateway.accept().await.link;
-        let client = Client::new();
-        let claims = client.claims(&gateway, address);
-        let attempt = Attempt { generation: 5, ..Attempt::first() };
-        let mut lane = client.open(&gateway, &link, &claims, attempt).await.unwrap();
-        let (_, _, instance) = welcome(&mut lane).await;
-        let (tcp, _) = target.accept().await.unwrap();
-        Self { gateway, link, client, claims, lane, tcp, instance, connector }
-    }
-
-    fn resume(&self, generation: u32) -> Attempt {
-        Attempt { generation, resume_only: true, received: 0, instance: self.instance }
-    }
-
-    async fn refused(&self, claims: &GrantClaims, attempt: Attempt) -> Refusal {
-        let opened = self.client.open(&self.gateway, &self.link, claims, attempt).await;
-        Refusal::from_code(opened.unwrap_err()).unwrap()
-    }
-
-    /// The stream is as it was.
-    async fn assert_undisturbed(mut self) {
-        send(&mut self.lane, 0, b"up").await;
-        assert_eq!(&heard::<2>(&mut self.tcp).await, b"up");
-        self.tcp.write_all(b"down").await.unwrap();
-        assert_eq!(data(&mut self.lane).await, (0, b"down".to_vec()));
-    }
 }
 
 #[tokio::test]
@@ -207,20 +154,6 @@ async fn t12_a_resumable_lane_without_a_whole_attach_reaches_no_target() {
     assert_untouched(&target).await;
 }
 
-/// Both directions to their ends, half-closed in between. The client has heard everything, and its lane is still open.
-async fn finish_both_ways(running: &mut Running) {
-    send(&mut running.lane, 0, b"question").await;
-    finish(&mut running.lane, 8).await;
-    let mut question = String::new();
-    running.tcp.read_to_string(&mut question).await.unwrap();
-    assert_eq!(question, "question");
-    running.tcp.write_all(b"answer").await.unwrap();
-    running.tcp.shutdown().await.unwrap();
-    assert_eq!(data(&mut running.lane).await, (0, b"answer".to_vec()));
-    acknowledge(&mut running.lane, 7).await;
-    while receive(&mut running.lane).await.is_some() {}
-}
-
 #[tokio::test]
 async fn t16_a_version_that_was_changed_on_the_way_or_is_not_ours_reaches_no_target() {
     let (target, address, allow) = target().await;
@@ -244,69 +177,4 @@ async fn t16_a_version_that_was_changed_on_the_way_or_is_not_ours_reaches_no_tar
     assert_untouched(&target).await;
     let mut lane = open_with(&gateway, &link, &claims, good).await.unwrap();
     assert_eq!(welcome(&mut lane).await.0, 1);
-}
-
-#[tokio::test]
-async fn half_close_is_kept_and_a_client_that_missed_the_end_is_told() {
-    let mut running = Running::start().await;
-    finish_both_ways(&mut running).await;
-    let missed = Attempt { received: 7, ..running.resume(6) };
-    let mut lane =
-        running.client.open(&running.gateway, &running.link, &running.claims, missed).await.unwrap();
-    assert_eq!(welcome(&mut lane).await.0, 6);
-    let told = receive(&mut lane).await;
-    assert_eq!(told, Some(Record::Ack(9)), "everything arrived, and the end of it");
-}
-
-#[tokio::test]
-async fn a_client_that_knows_the_end_is_not_told_of_it_again() {
-    let mut running = Running::start().await;
-    finish_both_ways(&mut running).await;
-    running.lane.shutdown().await.unwrap();
-    running.connector.until(|status| status.sessions_live == 0).await;
-    let again = Attempt { received: 7, ..running.resume(6) };
-    assert_eq!(running.refused(&running.claims, again).await, Refusal::ResumeUnknown);
-}
-
-#[tokio::test]
-async fn t06_an_open_that_is_replayed_after_the_window_dials_nothing_while_its_grant_lives() {
-    let (target, address, allow) = target().await;
-    let limits = "slots = 1\nresume_window_seconds = 1";
-    let (gateway, _running) = Gateway::start(Scene { allow: &allow, limits, ..Scene::default() }).await;
-    let link = gateway.accept().await.link;
-    let client = Client::new();
-    let claims = client.claims(&gateway, address);
-    let mut lane = client.open(&gateway, &link, &claims, Attempt::first()).await.unwrap();
-    welcome(&mut lane).await;
-    drop(target.accept().await.unwrap());
-    link.kill(claims.session, Ended::EndedByAdmin.code());
-    reset(&mut lane).await;
-    // The window is over, and what is not remembered is forgotten once a second.
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
-    let opened = client.open(&gateway, &link, &claims, Attempt::first()).await;
-    assert_eq!(opened.unwrap_err(), Ended::EndedByAdmin.code(), "it is told how its stream ended");
-    assert_untouched(&target).await;
-}
-
-#[tokio::test]
-async fn t06_no_stream_is_opened_that_could_not_be_remembered_in_its_turn() {
-    let (target, address, allow) = target().await;
-    let limits = "slots = 1\nsessions_max = 1";
-    let (gateway, running) = Gateway::start(Scene { allow: &allow, limits, ..Scene::default() }).await;
-    let link = gateway.accept().await.link;
-    let open = async || {
-        let client = Client::new();
-        let claims = client.claims(&gateway, address);
-        let lane = client.open(&gateway, &link, &claims, Attempt::first()).await?;
-        drop(target.accept().await.unwrap());
-        link.kill(claims.session, Ended::Revoked.code());
-        running.until(|status| status.sessions_live == 0).await;
-        drop(lane);
-        Ok(())
-    };
-    for _ in 0..4 {
-        assert_eq!(open().await, Ok(()));
-    }
-    assert_eq!(open().await, Err(Refusal::Limit.code()), "the grants of all four could open them again");
-    assert_untouched(&target).await;
 }

@@ -4,8 +4,10 @@
 mod attach;
 mod client;
 mod detached;
+mod endings;
 mod gateway;
 mod inventory;
 mod renewal;
+mod running;
 mod serving;
 mod target;

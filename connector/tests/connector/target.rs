@@ -1,7 +1,12 @@
 //! Where sessions lead in these tests.
 
+use crate::gateway::PATIENCE;
 use std::net::SocketAddr;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 /// A listener that tests may see reached, with the line that admits it.
 pub(crate) async fn target() -> (TcpListener, SocketAddr, Vec<String>) {
@@ -15,4 +20,11 @@ pub(crate) async fn assert_untouched(target: &TcpListener) {
     let ours = TcpStream::connect(target.local_addr().unwrap()).await.unwrap();
     let (_, peer) = target.accept().await.unwrap();
     assert_eq!(peer, ours.local_addr().unwrap(), "the target saw a connection that it must not see");
+}
+
+/// The next bytes at the target.
+pub(crate) async fn heard<const N: usize>(tcp: &mut TcpStream) -> [u8; N] {
+    let mut bytes = [0; N];
+    timeout(PATIENCE, tcp.read_exact(&mut bytes)).await.unwrap().unwrap();
+    bytes
 }
