@@ -151,11 +151,11 @@ impl Missed {
             let failure = Failure::unavailable(chain(error)).then("postern status");
             let is_ours =
                 matches!(error, DialError::Url(_) | DialError::Trust(_) | DialError::ProxyScheme { .. });
-            return match error {
-                _ if is_ours => Self::never(failure),
-                _ if is_away(error) => Self { failure, kind: MissedKind::Away },
-                _ => Self::later(failure),
-            };
+            if is_ours {
+                return Self::never(failure);
+            }
+            let kind = if is_away(error) { MissedKind::Away } else { MissedKind::Later(Duration::ZERO) };
+            return Self { failure, kind };
         };
         let Refused { status, detail, retry_after, .. } = refused;
         let told = detail.clone().unwrap_or_else(|| format!("the gateway answered {status}"));
