@@ -93,9 +93,10 @@ Postern runs. No port leads to the sshd or to the web application: alice reaches
 says so.
 
   In a browser: {app}
-      Sign in as {name} / {password}, and see who you are. The gateway's certificate is of its own making; trust it once, and
-      start the browser again:
-      Debian, Ubuntu  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n postern-demo -i {authority}
+      Sign in as {name} / {password}, and see who you are.
+      The gateway's certificate is of its own making; trust it once, and start the browser again:
+      Debian, Ubuntu  mkdir -p $HOME/.pki/nssdb && certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n postern-demo -i {authority}
+                      (certutil is in the package libnss3-tools)
       Fedora          sudo trust anchor {authority}
       macOS           security add-trusted-cert -k ~/Library/Keychains/login.keychain-db {authority}
       Windows         certutil -user -addstore Root {authority}
@@ -104,8 +105,9 @@ says so.
   As alice, in another terminal:
       export POSTERN_HOME={alice}/postern PATH={alice}/bin:$PATH
       postern ls                                  # what may I reach?
-      postern curl {app}          # the web application, without a browser
-      ssh -F {alice}/ssh_config bastion           # stock OpenSSH, through `postern proxy`
+      postern curl {app}   # the web application, without a browser
+      ssh -F {alice}/ssh_config bastion
+                                                  # stock OpenSSH, through `postern proxy`
 
   As the owner, in a third one, while alice's session is open:
       export POSTERN_HOME={owner}/postern PATH={owner}/bin:$PATH
