@@ -10,6 +10,10 @@ const GROUPS_MAX: usize = 1_000;
 const GROUP_MAX: usize = 256;
 /// The longest subject (OpenID Connect Core 1.0 section 2).
 const SUBJECT_MAX: usize = 255;
+/// Means of one sign-in.
+const MEANS_MAX: usize = 16;
+/// The longest word for how somebody signed in.
+pub const ACR_MAX: usize = 128;
 /// The longest name that is shown.
 const NAME_MAX: usize = 128;
 
@@ -72,8 +76,10 @@ impl Person {
             email: email(said("email"), said("email_verified")),
             name: said("name").or_else(|| said("preferred_username")).and_then(shown),
             groups: groups(id_token, user_info, rules)?,
-            acr: text(id_token, "acr", NAME_MAX)?,
-            amr: list(id_token.get("amr"), NAME_MAX).ok_or(Rejected::Claims)?,
+            acr: text(id_token, "acr", ACR_MAX)?,
+            amr: list(id_token.get("amr"), NAME_MAX)
+                .filter(|amr| amr.len() <= MEANS_MAX)
+                .ok_or(Rejected::Claims)?,
             authenticated_at: seconds(id_token.get("auth_time"))?,
             provider_session: text(id_token, "sid", SUBJECT_MAX)?,
             subject,
@@ -142,6 +148,11 @@ fn text(claims: &Map<String, Value>, name: &str, max: usize) -> Result<Option<St
 
 fn is_clean(text: &str, max: usize) -> bool {
     !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control)
+}
+
+/// Whether a word can be asked for in `acr_values`, where spaces stand between the words.
+pub fn is_acr(word: &str) -> bool {
+    !word.is_empty() && word.len() <= ACR_MAX && word.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// What may be shown: cut and without control characters.
