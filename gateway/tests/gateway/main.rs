@@ -13,3 +13,4 @@ mod resume;
 mod sessions;
 mod siblings;
 mod support;
+mod tickets;

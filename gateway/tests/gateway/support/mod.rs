@@ -1,14 +1,16 @@
 //! A whole gateway on loopback with a store of its own, and peers that speak the real protocol to it.
 
 pub(crate) mod app;
+mod credentials;
+pub(crate) mod holder;
 pub(crate) mod person;
 pub(crate) mod stage;
 pub(crate) mod streams;
 
+pub(crate) use credentials::{Account, Bearer, Enrolled, Prover};
 pub(crate) use stage::Stage;
 
 use bytes::Bytes;
-use http::HeaderValue;
 use postern_gateway::{config::Config, node::Node};
 use postern_ids::{
     ConnectorId, GrantId, InstanceId, Name, ResourceId, ServiceAccountId, SiteId, Timestamp, TokenId,
@@ -18,12 +20,12 @@ use postern_policy::model::{
 };
 use postern_store::{Actor, Change, Expect, SecretHash, ServiceAccount, ServiceToken, Store};
 use postern_token::{
-    Alg, DialClaims, SigningKey, mint_dial,
+    Alg, SigningKey,
     opaque::{Opaque, OpaqueKind},
 };
 use postern_tunnel_io::{
-    Challenge, Credentials, Dial, DialError, Event, Incoming, Link, LinkConfig, Open, OpenError, Opened,
-    Proxy, dial, tls::Trust,
+    Credentials, Dial, DialError, Event, Incoming, Link, LinkConfig, Open, OpenError, Opened, Proxy, dial,
+    tls::Trust,
 };
 use std::{
     sync::{Arc, Mutex},
@@ -235,58 +237,6 @@ impl Scene {
             }
         };
         tokio::time::timeout(PATIENCE, wait).await.expect("the condition never held");
-    }
-}
-
-/// A connector with its key.
-#[derive(Clone)]
-pub(crate) struct Enrolled {
-    pub(crate) id: ConnectorId,
-    pub(crate) key: SigningKey,
-    pub(crate) instance: InstanceId,
-}
-
-/// A service account with its token.
-pub(crate) struct Account {
-    pub(crate) id: ServiceAccountId,
-    pub(crate) token: String,
-    pub(crate) token_id: TokenId,
-}
-
-pub(crate) struct Bearer(pub(crate) String);
-
-impl Credentials for Bearer {
-    fn authorization(&mut self, challenge: Option<&Challenge>) -> Option<HeaderValue> {
-        challenge.is_none().then(|| HeaderValue::try_from(format!("Bearer {}", self.0)).unwrap())
-    }
-}
-
-pub(crate) struct Prover {
-    pub(crate) issuer: String,
-    pub(crate) connector: Enrolled,
-    pub(crate) slot: u8,
-}
-
-impl Prover {
-    pub(crate) fn token(&self, challenge: &Challenge) -> String {
-        let at = Timestamp::from_micros(challenge.gateway_time.unwrap());
-        let claims = DialClaims {
-            connector: self.connector.id,
-            aud: self.issuer.clone(),
-            nonce: challenge.nonce.clone(),
-            instance: self.connector.instance,
-            slot: self.slot,
-            iat: at,
-            exp: at.plus(Duration::from_secs(30)),
-            jti: at.as_micros().to_string(),
-        };
-        mint_dial(&claims, &self.connector.key).unwrap()
-    }
-}
-
-impl Credentials for Prover {
-    fn authorization(&mut self, challenge: Option<&Challenge>) -> Option<HeaderValue> {
-        Some(HeaderValue::try_from(format!("Postern-Dial {}", self.token(challenge?))).unwrap())
     }
 }
 
