@@ -1,4 +1,4 @@
-//! A stock nginx with a directory of files, which it takes as well (WebDAV's `PUT`), as most applications are fronted by one.
+//! A stock nginx with a directory of files, as most applications are fronted by one.
 
 use super::Certificate;
 use crate::{process::Process, tools, wait};
@@ -70,7 +70,6 @@ fn text(directory: &Path, (port, tls_port): (u16, u16), certificate: &Certificat
          http {{\n{temporary}  access_log {directory}/access.log;\n  default_type text/plain;\n  server {{\n\
          \x20   listen 127.0.0.1:{port};\n    listen 127.0.0.1:{tls_port} ssl http2;\n\
          \x20   ssl_certificate {};\n    ssl_certificate_key {};\n    root {directory}/files;\n\
-         \x20   client_max_body_size 0;\n    dav_methods PUT;\n\
          \x20   location /who {{ return 200 \"$http_x_postern_user at $host over $scheme as $ssl_server_name\\n\"; }}\n  }}\n}}\n",
         certificate.certificate.display(),
         certificate.key.display(),
