@@ -15,7 +15,9 @@ use tokio::{
 
 pub(super) async fn listen(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((tcp, _)) = listener.accept().await {
-        if !shared.is_dead.load(Ordering::SeqCst) {
+        if shared.is_dead.load(Ordering::SeqCst) {
+            shared.dropped.add();
+        } else {
             tokio::spawn(serve(tcp, shared.clone()));
         }
     }

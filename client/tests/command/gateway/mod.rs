@@ -63,6 +63,7 @@ struct Shared {
     nodes: Mutex<Vec<String>>,
     /// Connections are dropped as soon as they are there.
     is_dead: AtomicBool,
+    dropped: Count,
     /// What every lane from now on is refused with.
     refusing: Mutex<Option<(Refusal, &'static str)>>,
     refused: Count,
@@ -137,6 +138,7 @@ impl Gateway {
             refreshes: AtomicUsize::default(),
             nodes: Mutex::default(),
             is_dead: AtomicBool::default(),
+            dropped: Count::default(),
             refusing: Mutex::default(),
             refused: Count::default(),
             shown: Mutex::default(),
@@ -198,6 +200,11 @@ impl Gateway {
     pub(crate) fn die(&self) {
         self.shared.is_dead.store(true, Ordering::SeqCst);
         self.break_links();
+    }
+
+    /// Waits until so many connections were dropped.
+    pub(crate) fn wait_for_drops(&self, count: usize) {
+        self.runtime.as_ref().unwrap().block_on(self.shared.dropped.reached(count));
     }
 
     pub(crate) fn live_again(&self) {
