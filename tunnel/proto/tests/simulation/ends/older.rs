@@ -31,11 +31,12 @@ impl Older {
         if before != state(stream) {
             return Err(format!("D12: {} listens to an older lane", stream.id()));
         }
-        let ((end, lane), now) = (self.at, stage.net.now);
-        if goes_on && self.leaves_at <= now {
+        let ((end, lane), stays) = (self.at, goes_on && self.leaves_at > stage.net.now);
+        if !stays {
+            // A lane that only its peer has finished would keep its session at a gateway for ever.
             stage.net.link(end).reset(lane, Reset { code: SUPERSEDED, class: ResetClass::Detach });
         }
-        Ok(goes_on && self.leaves_at > now)
+        Ok(stays)
     }
 
     fn read(&self, stream: &mut Stream, stage: &mut Stage) -> bool {
