@@ -189,8 +189,12 @@ impl Stream {
 
     fn on_superseded(&self, ending: Ending) {
         match self.way {
-            // The stream is another session's: an admission whose answer was lost, and which the client will find again.
-            Way::New => ending.end(Ended::NotOpened, 0, 0),
+            // The stream is another session's: an admission whose answer was lost, and which the client will find again. Or
+            // somebody came sooner with the grant of this one: what is recorded as ended may not go on there.
+            Way::New => {
+                ending.kill(Ended::NotOpened);
+                ending.end(Ended::NotOpened, 0, 0);
+            }
             Way::At { before: Some(before), .. } => ending.fall_back(before),
             Way::At { before: None, .. } => ending.forget(),
         }

@@ -203,7 +203,12 @@ impl Gateway {
         held.state = State::Waiting;
         refuse(asker, code, &mut stage.net);
         if held.asks == 1 {
-            return self.end(session, Ended::NotOpened.code(), stage);
+            let ended = Ended::NotOpened.code();
+            return match code == Refusal::Superseded.code() {
+                // The stream is another session's, or another lane came with this grant: what there may be of it is over.
+                true => self.cut(session, ended, stage),
+                false => self.end(session, ended, stage),
+            };
         }
         match (Ended::from_code(code), held.elsewhere) {
             // It goes on elsewhere, or waits again after a newer attempt.
