@@ -1,6 +1,6 @@
 //! D5: whatever ends a right ends its streams within a bound, from the moment on at which the network can carry the news.
 
-use super::{Ledger, Side, Store};
+use super::{Ledger, Side, Store, ledger::Lie};
 use postern_ids::{Ended, SessionId, StreamId};
 use std::time::{Duration, Instant};
 
@@ -39,24 +39,31 @@ impl Deadlines {
         self.trouble.max(self.asleep) <= at
     }
 
-    fn from(&self, at: Instant, side: Side) -> Instant {
+    /// Whether news of what happened then had more than `bound` to come to this side.
+    fn is_late(&self, at: Instant, (side, lie): (Side, Option<Lie>), now: Instant, bound: Duration) -> bool {
         let at = at.max(self.trouble);
-        if side == Side::Client { at.max(self.asleep) } else { at }
+        let from = match (side, lie) {
+            (Side::Client, _) => at.max(self.asleep),
+            (Side::Connector, None) => at,
+            (Side::Connector, Some(Lie::LetGo(then))) => at.max(then),
+            (Side::Connector, Some(Lie::Carries)) => return false,
+        };
+        now > from + bound
     }
 
     /// Bytes may still reach a program.
     pub(super) fn allow_bytes(
         &self,
-        id: StreamId,
-        ledger: &Ledger,
+        (id, ledger): (StreamId, &Ledger),
         to: Side,
+        lie: Option<Lie>,
         now: Instant,
     ) -> Result<(), String> {
         // What a side accepted before an orderly end waits for nobody but its own program.
         if ledger.end(to).over.is_some_and(|(over, _)| over.code == Ended::Finished.code()) {
             return Ok(());
         }
-        if ledger.revoked.is_some_and(|at| now > self.from(at, to) + BYTES_BOUND) {
+        if ledger.revoked.is_some_and(|at| self.is_late(at, (to, lie), now, BYTES_BOUND)) {
             return Err(format!("D5: {id} delivers to the {to:?} after its right ended"));
         }
         // The connector needs nobody's news to know what time it is.
@@ -71,11 +78,13 @@ impl Deadlines {
         &self,
         session: SessionId,
         store: &Store,
+        lie: Option<Lie>,
         now: Instant,
     ) -> Result<(), String> {
         match store.end_of(session) {
             Some((code, at))
-                if code != Ended::Finished.code() && now > self.from(at, Side::Connector) + BYTES_BOUND =>
+                if code != Ended::Finished.code()
+                    && self.is_late(at, (Side::Connector, lie), now, BYTES_BOUND) =>
             {
                 Err(format!("D14: {session} delivers after it was recorded as ended with {code}"))
             }
@@ -83,7 +92,12 @@ impl Deadlines {
         }
     }
 
-    pub(super) fn check(&self, id: StreamId, ledger: &Ledger, now: Instant) -> Result<(), String> {
+    pub(super) fn check(
+        &self,
+        (id, ledger): (StreamId, &Ledger),
+        lie: Option<Lie>,
+        now: Instant,
+    ) -> Result<(), String> {
         let right_ended = [ledger.revoked, ledger.expires].into_iter().flatten().min();
         // The connector needs nobody's news to know what time it is.
         let is_late = ledger.expires.is_some_and(|at| now > at + CLOCK_BOUND);
@@ -91,7 +105,8 @@ impl Deadlines {
             return Err(format!("D5: {id} lives on at the Connector after its hard expiry"));
         }
         for side in [Side::Client, Side::Connector] {
-            if right_ended.is_some_and(|at| now > self.from(at, side) + OVER_BOUND) && !ledger.is_over(side) {
+            let is_late = |at| self.is_late(at, (side, lie), now, OVER_BOUND);
+            if right_ended.is_some_and(is_late) && !ledger.is_over(side) {
                 return Err(format!("D5: {id} lives on at the {side:?} after its right ended: {ledger:?}"));
             }
         }

@@ -45,6 +45,13 @@ pub(crate) struct EndOf {
     pub(super) said: Said,
 }
 
+/// A gateway that lies opened the newest lane of a stream with what it had recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lie {
+    Carries,
+    LetGo(Instant),
+}
+
 /// One stream, whatever lanes carry it.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -63,6 +70,10 @@ pub(crate) struct Ledger {
     pub(crate) was_dialed_again: bool,
     pub(crate) expires: Option<Instant>,
     pub(crate) revoked: Option<Instant>,
+    /// Who carries it at its connector, as far as that is a gateway that lies.
+    pub(super) lie: Option<Lie>,
+    /// A gateway that lies brought the connector to take one of its attempts.
+    pub(super) was_lied_about: bool,
     /// Codes that it may end with before its time, because something in the run gave reason for it.
     pub(super) excuses: BTreeSet<u16>,
 }
@@ -84,6 +95,8 @@ impl Ledger {
             was_dialed_again: false,
             expires,
             revoked: None,
+            lie: None,
+            was_lied_about: false,
             excuses: BTreeSet::new(),
         }
     }

@@ -14,6 +14,7 @@ pub(crate) use store::Store;
 
 use crate::stage::Node;
 use deadlines::Deadlines;
+use ledger::Lie;
 use postern_ids::{Ended, SessionId, StreamId};
 use postern_tunnel_proto::stream::Over;
 use std::{
@@ -82,6 +83,7 @@ impl Model {
         (ledger.up.delivered, ledger.up.ended) = (0, false);
         (ledger.down.written, ledger.down.finished) = (0, false);
         (ledger.generation, ledger.session) = (0, None);
+        (ledger.lie, ledger.was_lied_about) = (None, false);
         *ledger.end_mut(Side::Connector) = ledger::EndOf { is_there: true, ..Default::default() };
         Ok(())
     }
@@ -102,6 +104,13 @@ impl Model {
         Ok(())
     }
 
+    /// Who opened the lane that carries it at its connector from now on.
+    pub(crate) fn carries(&mut self, id: StreamId, is_lie: bool) {
+        let ledger = self.stream(id);
+        ledger.lie = is_lie.then_some(Lie::Carries);
+        ledger.was_lied_about |= is_lie;
+    }
+
     /// A program reads bytes of its peer.
     pub(crate) fn delivered(
         &mut self,
@@ -112,10 +121,11 @@ impl Model {
     ) -> Result<(), String> {
         let ledger = self.streams.get_mut(&id).unwrap();
         ledger.flow(to.peer().writes()).deliver(chunk).map_err(|error| format!("{error} ({id}, {to:?})"))?;
-        self.deadlines.allow_bytes(id, ledger, to, now)?;
+        let lie = self.store.lie_about(ledger);
+        self.deadlines.allow_bytes((id, ledger), to, lie, now)?;
         let Some(session) = ledger.session.filter(|_| to == Side::Connector) else { return Ok(()) };
         self.store.is_admitted(session, ledger.generation)?;
-        self.deadlines.allow_bytes_of(session, &self.store, now)
+        self.deadlines.allow_bytes_of(session, &self.store, lie, now)
     }
 
     /// A program reads the end of its peer's direction.
@@ -131,11 +141,15 @@ impl Model {
 
     /// A lane carries this end, or none does any more.
     pub(crate) fn attached(&mut self, id: StreamId, side: Side, is_attached: bool, now: Instant) {
-        let detached = &mut self.stream(id).end_mut(side).detached;
+        let ledger = self.stream(id);
+        let detached = &mut ledger.end_mut(side).detached;
         if is_attached {
             *detached = None;
-        } else {
-            detached.get_or_insert(now);
+            return;
+        }
+        detached.get_or_insert(now);
+        if side == Side::Connector {
+            ledger.lie = ledger.lie.map(|_| Lie::LetGo(now));
         }
     }
 
@@ -158,8 +172,10 @@ impl Model {
         if side == Side::Connector && over.reason == LOST {
             self.was_untold(id)?;
         }
-        let ledger = self.stream(id);
+        let ledger = self.streams.get_mut(&id).unwrap();
         let since = ledger.end(side).detached;
+        // What a gateway that lies brought back ends with the end that an honest one had given it.
+        let ends_a_lie = ledger.was_lied_about && self.store.was_ended(ledger.session, over.code);
         let too_early = over.code == Ended::Expired.code() && ledger.expires.is_none_or(|at| now < at);
         let own = match over.reason {
             _ if too_early => false,
@@ -169,7 +185,7 @@ impl Model {
             "ended here"
             | "ended by the peer"
             | "the lane was ended"
-            | "the connector rejected the stream" => ledger.excuses.contains(&over.code),
+            | "the connector rejected the stream" => ledger.excuses.contains(&over.code) || ends_a_lie,
             _ => false,
         };
         if !own {
@@ -206,6 +222,7 @@ impl Model {
 
     /// What must hold at every moment.
     pub(crate) fn check(&self, now: Instant) -> Result<(), String> {
-        self.streams.iter().try_for_each(|(id, ledger)| self.deadlines.check(*id, ledger, now))
+        let check = |(id, ledger)| self.deadlines.check((id, ledger), self.store.lie_about(ledger), now);
+        self.streams.iter().map(|(id, ledger)| (*id, ledger)).try_for_each(check)
     }
 }

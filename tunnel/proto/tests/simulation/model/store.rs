@@ -1,7 +1,11 @@
 //! The store that the gateways share, as far as it decides something: what was admitted (D1), and how it ended (D14).
 
+use super::{Ledger, ledger::Lie};
 use postern_ids::{SessionId, StreamId};
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
@@ -9,6 +13,8 @@ pub(crate) struct Record {
     pub(crate) owner: usize,
     pub(crate) generation: u32,
     pub(crate) ended: Option<(u16, Instant)>,
+    /// Every end that a gateway told, whether it counts or not.
+    pub(super) told: BTreeSet<u16>,
 }
 
 #[derive(Debug, Default)]
@@ -21,7 +27,7 @@ pub(crate) struct Store {
 impl Store {
     /// `session.started` is on disk.
     pub(crate) fn admit(&mut self, session: SessionId, stream: StreamId, owner: usize, generation: u32) {
-        let record = Record { stream, owner, generation, ended: None };
+        let record = Record { stream, owner, generation, ended: None, told: BTreeSet::new() };
         assert!(self.sessions.insert(session, record).is_none(), "two sessions with one id");
     }
 
@@ -54,10 +60,23 @@ impl Store {
         if self.takes_every_end && record.ended.is_some_and(|(before, _)| before != code) {
             return Err(format!("D14: {session} ends again, with {code}: {record:?}"));
         }
+        record.told.insert(code);
         if record.ended.is_none() && generation >= record.generation {
             record.ended = Some((code, now));
         }
         Ok(())
+    }
+
+    /// Whether some gateway ended it so.
+    pub(super) fn was_ended(&self, session: Option<SessionId>, code: u16) -> bool {
+        let record = session.and_then(|session| self.sessions.get(&session));
+        record.is_some_and(|record| record.told.contains(&code))
+    }
+
+    /// A gateway that lies can open a session to a connector that never had it, when the honest ones have ended it and done
+    /// what they can: until it lets go, and they hear of it.
+    pub(super) fn lie_about(&self, ledger: &Ledger) -> Option<Lie> {
+        ledger.lie.filter(|_| ledger.session.is_some_and(|session| self.end_of(session).is_some()))
     }
 
     pub(crate) fn end_of(&self, session: SessionId) -> Option<(u16, Instant)> {

@@ -10,6 +10,9 @@ pub(crate) use terms::{Sabotage, Terms};
 
 use crate::model::Model;
 use bytes::Bytes;
+use postern_ids::SessionId;
+use postern_tunnel_proto::stream::Attach;
+use std::collections::BTreeSet;
 
 /// Openings that somebody may replay.
 const RECORDINGS_MAX: usize = 32;
@@ -28,6 +31,8 @@ pub(crate) struct Recordings {
     pub(crate) asked: Vec<(Bytes, Bytes)>,
     /// By a gateway, towards the connector.
     pub(crate) passed: Vec<(Bytes, Bytes)>,
+    /// Lanes that a gateway opened with what it kept, as their connector sees them.
+    pub(crate) replayed: BTreeSet<LaneAt>,
 }
 
 impl Recordings {
@@ -40,6 +45,14 @@ impl Recordings {
 }
 
 impl Stage {
+    /// The connector takes an attempt on this lane, under a grant for this session.
+    pub(crate) fn taken(&mut self, at: LaneAt, attach: &Attach, session: SessionId) -> Result<(), String> {
+        let is_lie = self.recordings.replayed.contains(&at);
+        self.model.taken(attach.stream, session, attach.generation)?;
+        self.model.carries(attach.stream, is_lie);
+        Ok(())
+    }
+
     /// Whether this run is one in which the harness must find this fault of a shell.
     pub(crate) fn sabotages(&self, sabotage: Sabotage) -> bool {
         self.terms.sabotage == Some(sabotage)

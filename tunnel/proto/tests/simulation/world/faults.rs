@@ -6,7 +6,7 @@ use crate::{
     stage::{EndId, Net, Node},
 };
 use bytes::Bytes;
-use postern_ids::{Ended, SessionId, StreamId};
+use postern_ids::{SessionId, StreamId};
 use postern_tunnel_proto::{Open, Reset, ResetClass};
 use std::time::Duration;
 
@@ -122,17 +122,15 @@ impl World {
         let gateway = self.stage.net.rng.index(self.gateways.len());
         let end = self.connector.link_at(gateway, &self.stage.net).map(Net::peer);
         let Some(end) = end.filter(|_| !recorded.is_empty()) else { return };
-        // A gateway that lies can end what it carries: with what the honest part of it makes of the answers.
-        let ids: Vec<StreamId> = self.stage.model.streams.keys().copied().collect();
-        ids.into_iter().for_each(|id| self.stage.model.excuse(id, Ended::NotOpened.code()));
         let newest = recorded.len() - 1;
         let at = if twice { newest } else { self.stage.net.rng.index(recorded.len()) };
         for _ in 0..if twice { 2 } else { 1 } {
             let (metadata, early) = recorded[at].clone();
             self.stage.model.saw("a gateway replayed an attempt");
-            self.chaos.own_lanes.extend(
-                self.stage.net.link(end).open(Open { flow: 9, metadata, early }).map(|lane| (end, lane)),
-            );
+            if let Ok(lane) = self.stage.net.link(end).open(Open { flow: 9, metadata, early }) {
+                self.chaos.own_lanes.push((end, lane));
+                self.stage.recordings.replayed.insert((Net::peer(end), lane));
+            }
         }
     }
 

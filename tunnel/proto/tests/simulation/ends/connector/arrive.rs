@@ -95,7 +95,7 @@ impl Connector {
             return Ok(());
         }
         stage.model.dialed(id, facts.session, self.instance)?;
-        stage.model.taken(id, facts.session, attach.generation)?;
+        stage.taken(at, &attach, facts.session)?;
         let app = self.targets.get(&id).cloned().ok_or("a stream without a target")?;
         let mut carrier = Carrier::new(Side::Connector, stream, app);
         carrier.set_lane(at, stage);
@@ -120,7 +120,7 @@ impl Connector {
         }
         // The lane may be gone: it was reset in the same message.
         let is_there = stage.net.link(at.0).accept(at.1, Bytes::new()).is_ok();
-        stage.model.taken(attach.stream, facts.session, attach.generation)?;
+        stage.taken(at, &attach, facts.session)?;
         if !attach.resume_only {
             stage.model.saw("an Open that was sent again attached");
         }
