@@ -29,6 +29,11 @@ fn main() -> ExitCode {
         }
     };
     let filter = EnvFilter::try_from_env("POSTERN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // It writes down what it carries, which is other people's bytes (L2).
+    let filter = match "tungstenite=info".parse() {
+        Ok(silent) => filter.add_directive(silent),
+        Err(_) => filter,
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
