@@ -245,6 +245,9 @@ pub struct ConditionsSpec {
     /// The second factor was checked within this threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mfa_within: Option<Name>,
+    /// The identity provider said one of these words of the sign-in (`acr`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acr: Vec<String>,
 }
 
 impl ConditionsSpec {

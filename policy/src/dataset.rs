@@ -184,6 +184,8 @@ fn people(dice: &mut Dice, now: Timestamp, groups: &[Arc<Group>]) -> (Vec<Arc<Pr
             id: SignInId::mint(now, dice.bytes()),
             at: now.minus(minutes(dice.roll() % 600)),
             mfa_at: None,
+            acr: None,
+            amr: Vec::new(),
             expires_at: now.plus(minutes(60 + dice.roll() % 600)),
             idp: "local".into(),
         }));

@@ -51,6 +51,8 @@ pub fn explain_hypothetical(
             id: SignInId::from_bytes([0; 16]),
             at: now,
             mfa_at: Some(now),
+            acr: None,
+            amr: Vec::new(),
             expires_at: Timestamp::MAX,
             idp: "local".into(),
         }));

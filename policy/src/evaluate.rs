@@ -17,6 +17,7 @@ use cedar_policy::{
 };
 use postern_ids::{Name, Timestamp};
 use std::{
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, LazyLock},
     time::Duration,
@@ -100,6 +101,20 @@ impl Question {
     pub(crate) fn ask(&self, set: &PolicySet) -> cedar_policy::Response {
         AUTHORIZER.is_authorized(&self.request, set, &self.entities)
     }
+}
+
+/// What the rules that can apply to a request would have a provider say of the sign-in (`acr`).
+pub(crate) fn acr_asked(
+    request: &Request,
+    placed: &Placed,
+    compiled: &Compiled,
+    groups: &GroupTree,
+    now: Timestamp,
+) -> Result<BTreeSet<String>, Unable> {
+    let question = Question::new(request, placed, compiled, groups, now)?;
+    let kind = principal_type(request.principal.id.kind());
+    let leaves = compiled.index.leaves(question.keys.iter(), kind, [&placed.uid, &placed.site]);
+    Ok(leaves.flat_map(|leaf| leaf.acr.iter().cloned()).collect())
 }
 
 /// Evaluates the rules that can apply to a request.
@@ -190,6 +205,11 @@ fn context(request: &Request, compiled: &Compiled, now: Timestamp) -> Result<Con
         ("sign_in_within".to_owned(), set(&within(compiled, sign_in.map(|s| s.at), now))),
         ("mfa_within".to_owned(), set(&within(compiled, sign_in.and_then(|s| s.mfa_at), now))),
     ];
+    let said = |words: &mut dyn Iterator<Item = &Arc<str>>| {
+        RestrictedExpression::new_set(words.map(|word| text(word)))
+    };
+    pairs.push(("acr".to_owned(), said(&mut sign_in.iter().filter_map(|s| s.acr.as_ref()))));
+    pairs.push(("amr".to_owned(), said(&mut sign_in.iter().flat_map(|s| &s.amr))));
     if let Some(sign_in) = sign_in {
         pairs.push(("idp".to_owned(), text(&sign_in.idp)));
     }

@@ -30,6 +30,7 @@ mod ruling;
 mod snapshot;
 mod source;
 mod split;
+mod step_up;
 mod verdicts;
 
 pub use decide::{decide, explain_hypothetical, reachable};
@@ -43,4 +44,5 @@ pub use request::{Action, Asked, HttpRequest, Request, Staleness};
 pub use rules::{ADMIN_SCHEMA, SCHEMA, check_policy, exchange_entities, quoted};
 pub use snapshot::Snapshot;
 pub use source::{Places, Revoked, Rules, SnapshotSource};
+pub use step_up::{Fresher, would_help};
 pub use verdicts::Verdicts;

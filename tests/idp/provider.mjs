@@ -4,7 +4,7 @@
 //
 // CONFIG: { "host", "certificate", "key" (PEM files), "clients": [...], "people": { "alice": { "password", "groups", ... } } }
 // It prints {"issuer": "https://host:port", "control": "http://127.0.0.1:port"} once it listens. The control port is the test's
-// hand on the provider: POST /keys, /people, /logout, /count, /faults with a JSON body.
+// hand on the provider: POST /keys, /people, /logout, /count, /sign, /metadata, /faults with a JSON body.
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -14,7 +14,9 @@ import { Provider } from 'oidc-provider';
 const config = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const tls = { cert: readFileSync(config.certificate), key: readFileSync(config.key) };
 const people = new Map(Object.entries(config.people));
-const faults = { status: 0, delayMs: 0, pathPart: '', keepLogoutTokens: false };
+const NO_FAULTS = { status: 0, delayMs: 0, pathPart: '', headers: {}, body: 'a fault of the test', repeat: 1, keepLogoutTokens: false };
+const faults = { ...NO_FAULTS };
+let overlay = {};
 let logoutTokens = [];
 const asked = new Map();
 let keys = [freshKey()];
@@ -169,15 +171,28 @@ async function signIn(request, response) {
   return provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
 }
 
+/** Lets the provider say of itself what the test wants; `null` leaves something out. */
+function describe(response) {
+  const end = response.end.bind(response);
+  response.end = (chunk, ...rest) => {
+    const said = { ...JSON.parse(chunk.toString()), ...overlay };
+    for (const [name, value] of Object.entries(overlay)) if (value === null) delete said[name];
+    const text = JSON.stringify(said);
+    response.setHeader('content-length', Buffer.byteLength(text));
+    return end(text, ...rest);
+  };
+}
+
 const server = https.createServer(tls, (request, response) => {
   const path = request.url.split('?')[0];
   asked.set(path, (asked.get(path) ?? 0) + 1);
   const faulty = faults.pathPart === '' || request.url.includes(faults.pathPart);
   setTimeout(() => {
     if (faults.status && faulty) {
-      response.writeHead(faults.status, { 'content-type': 'text/plain' });
-      return response.end('a fault of the test');
+      response.writeHead(faults.status, { 'content-type': 'text/plain', ...faults.headers });
+      return response.end(faults.body.repeat(faults.repeat));
     }
+    if (path === '/.well-known/openid-configuration') describe(response);
     if (request.url.startsWith('/sign-in/')) {
       return signIn(request, response).catch((error) => {
         response.writeHead(400, { 'content-type': 'text/plain' });
@@ -189,9 +204,10 @@ const server = https.createServer(tls, (request, response) => {
 });
 
 const orders = {
-  // { "mode": "overlap" | "cut" }: a new key beside the old ones, or instead of them.
+  // { "mode": "overlap" | "cut" | "same" }: a new key beside the old ones, instead of them, or under the old one's id.
   '/keys': async ({ mode }) => {
-    keys = mode === 'cut' ? [freshKey()] : [freshKey(), ...keys];
+    const [{ kid }] = keys;
+    keys = { overlap: () => [freshKey(), ...keys], cut: () => [freshKey()], same: () => [{ ...freshKey(), kid }] }[mode]();
     provider = make();
   },
   // { "alice": { ... } | null }: changes or removes people.
@@ -219,10 +235,20 @@ const orders = {
   },
   // { "path": "/token" }: how often it was asked for.
   '/count': async ({ path }) => ({ count: asked.get(path) ?? 0 }),
-  // { "status", "delayMs", "pathPart" }: what goes wrong from here on. { "keepLogoutTokens" }: they are given to whoever
+  // { "claims", "header" }: a token with these claims, signed as the provider signs.
+  '/sign': async ({ claims, header }) => {
+    const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const text = `${encode({ alg: 'ES256', kid: keys[0].kid, ...header })}.${encode(claims)}`;
+    const key = crypto.createPrivateKey({ key: keys[0], format: 'jwk' });
+    const signature = crypto.sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
+    return { token: `${text}.${signature.toString('base64url')}` };
+  },
+  // What it says of itself otherwise than it would.
+  '/metadata': async (wanted) => { overlay = wanted; },
+  // { "status", "delayMs", "pathPart", "headers", "body", "repeat" }: what goes wrong from here on. { "keepLogoutTokens" }: they are given to whoever
   // orders the logout instead of being sent.
   '/faults': async (wanted) => {
-    Object.assign(faults, { status: 0, delayMs: 0, pathPart: '', keepLogoutTokens: false }, wanted);
+    Object.assign(faults, NO_FAULTS, wanted);
   },
 };
 

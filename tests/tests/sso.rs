@@ -1,6 +1,7 @@
 //! Signing in at the company's identity provider, with a real one: people come and go there, and so do their rights here.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use postern_tests::apps::Scene;
 use postern_tests::{Client, GatewayOptions, Idp, Scratch, World, scenario, tools, until};
 use serde_json::json;
 use std::time::Duration;
@@ -70,6 +71,47 @@ fn o06_who_was_announced_by_e_mail_is_bound_once_and_only_to_a_verified_address(
         idp.order("/people", &json!({ "carol": { "email": "other@example.com" } }))?;
         carol.sign_in_through(&world.gateway, &idp, LINK, CAROL)?;
         assert_eq!(carol.json(&["whoami"])?["principal"]["name"], "the-carol");
+        Ok(())
+    })
+}
+
+/// Opens only to whom the provider says that it checked more than a password.
+const STRONG: &str = "kind: policy\nname: alpha-wants-more\ntext: |\n  forbid (principal is User, action == Action::\"http\", \
+                      resource == Resource::\"alpha\")\n  unless { context.acr.contains(\"urn:test:mfa\") };\n";
+
+#[test]
+fn an_application_that_asks_for_a_word_of_the_provider_opens_after_a_step_up() -> Result<()> {
+    scenario("sso-step-up", |scratch| {
+        let scene = Scene::start(scratch)?;
+        let people = json!({ "carol": { "password": CAROL.1, "groups": ["eng"] } });
+        let (gateway, authority) = (scene.gateway().url().to_owned(), scene.gateway().authority());
+        let idp = Idp::start(&scratch.join("idp"), &gateway, "example", &authority, &people)?;
+        scene.world.owner.write_secret("idp.secret", postern_tests::idp::CLIENT.1)?;
+        scene.world.owner.apply(&idp.document("example")?)?.expect(0)?;
+        scene.world.owner.apply(STRONG)?.expect(0)?;
+        let carol = scene.visitor("carol", CAROL)?.through(&idp, LINK)?;
+        carol.visit(&scene.url("beta", "/"))?.expect(200)?;
+        let deep = scene.url("alpha", "/deep?x=1");
+        let denied = carol.visit(&deep)?.expect(403)?;
+        let (_, link) = denied.body.split_once("href=\"/.postern/sign-in?").context("no way on")?;
+        let (query, _) = link.split_once('"').context("no end of the link")?;
+        let query = query.replace("&amp;", "&");
+        assert!(query.contains("acr=urn%3Atest%3Amfa"), "{query}");
+        assert_eq!(scene.app.seen()?, ["GET /"], "nothing at alpha before");
+        let before = idp.order("/count", &json!({ "path": "/auth" }))?["count"].clone();
+        let arrived = carol.visit(&scene.url("alpha", &format!("/.postern/sign-in?{query}")))?;
+        assert_eq!(arrived.at, deep);
+        arrived.expect(200)?;
+        assert_ne!(
+            idp.order("/count", &json!({ "path": "/auth" }))?["count"],
+            before,
+            "the provider was asked"
+        );
+        // The stronger sign-in is everywhere the one that counts, and is not asked for again.
+        carol.visit(&scene.url("beta", "/"))?.expect(200)?;
+        carol.visit(&deep)?.expect(200)?;
+        let me = carol.fetch(&scene.url("alpha", "/.postern/whoami"))?.expect(200)?.json()?;
+        assert_eq!(me["name"], "carol");
         Ok(())
     })
 }

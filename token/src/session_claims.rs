@@ -46,6 +46,12 @@ pub struct SignInClaims {
     /// When a second factor was last checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mfa_at: Option<Timestamp>,
+    /// How they proved it, in the provider's own word (`acr`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// With which means (`amr`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
     /// When the sign-in ends by itself.
     pub expires_at: Timestamp,
     /// Which provider vouched.

@@ -7,8 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// Levels of arrays and objects; the deepest claim (`cnf.jwk.kty`) needs three.
-const DEPTH_MAX: u8 = 4;
+/// Levels of arrays and objects; the deepest claim (the `amr` of the sign-in in the credential of a ticket) needs five.
+const DEPTH_MAX: u8 = 5;
 
 /// Reads one object and nothing after it.
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {

@@ -102,13 +102,12 @@ async fn prove_again(
 }
 
 impl StepUp {
-    /// Whether a sign-in is that fresh and strong. What a provider said in its own words is not kept: it is asked.
+    /// Whether a sign-in is that fresh and strong.
     fn is_met(&self, signed_in: &SignedIn, now: Timestamp) -> bool {
         let sign_in = &signed_in.sign_in;
         let is_fresh = |at: Timestamp| self.max_age.is_none_or(|max_age| now.since(at) <= max_age.max(FRESH));
-        self.acr.is_none()
-            && is_fresh(sign_in.authenticated_at)
-            && (!self.mfa || sign_in.mfa_at.is_some_and(is_fresh))
+        let is_said = self.acr.as_ref().is_none_or(|acr| sign_in.acr.as_ref() == Some(acr));
+        is_said && is_fresh(sign_in.authenticated_at) && (!self.mfa || sign_in.mfa_at.is_some_and(is_fresh))
     }
 
     fn at_provider(&self) -> oidc::StepUp {

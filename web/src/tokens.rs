@@ -66,6 +66,8 @@ pub(crate) fn sign_in(proven: Proven, client_id: &str, expires_at: Timestamp) ->
         idp: User::LOCAL.to_owned(),
         authenticated_at: proven.authenticated_at,
         mfa_at: None,
+        acr: None,
+        amr: Vec::new(),
         expires_at,
         ended_at: None,
         end_reason: None,

@@ -63,6 +63,8 @@ impl Client {
             id: SignInId::mint(now, rand::random()),
             at: now,
             mfa_at: None,
+            acr: None,
+            amr: Vec::new(),
             expires_at: now.plus(Duration::from_secs(3_600)),
             idp: "local".to_owned(),
         };

@@ -28,4 +28,4 @@ pub use readmit::Resuming;
 pub use refused::Refused;
 pub use session::{OpenSession, Session};
 pub use stream::Stream;
-pub use web::{Fresher, Watched, WebSession};
+pub use web::{Watched, WebSession};

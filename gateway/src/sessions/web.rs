@@ -12,10 +12,7 @@ use crate::{connectors::Lanes, policies::wall_clock};
 use bytes::Bytes;
 use http::Method;
 use postern_ids::{Ended, Refusal};
-use postern_policy::{
-    Permit, decide,
-    model::{Credential, SignIn},
-};
+use postern_policy::{Fresher, Permit, decide, would_help};
 use postern_store::journal::{Admitted, Journal, RequestCount, RequestsMade};
 use postern_tunnel_io::{Cut, Lane};
 use std::{
@@ -181,13 +178,6 @@ impl Watched {
     }
 }
 
-/// What a person may prove anew: who they are, and perhaps with a second factor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fresher {
-    /// Whether the second factor is needed.
-    pub second_factor: bool,
-}
-
 impl Door {
     /// Admits the session of a browser's requests.
     pub async fn admit_web(&self, asking: Asking) -> Result<WebSession, Refused> {
@@ -211,14 +201,9 @@ impl Door {
 
     /// What a person could prove anew so that this denial would be a permit; none if nothing of that kind helps.
     pub fn would_help(&self, asking: &Asking) -> Option<Fresher> {
-        let Credential::SignIn(facts) = &asking.credential else { return None };
         let now = wall_clock();
-        let helps = |second_factor: bool| {
-            let mfa_at = if second_factor { Some(now) } else { facts.mfa_at };
-            let fresh = Arc::new(SignIn { at: now, mfa_at, ..SignIn::clone(facts) });
-            self.would_permit(&Asking { credential: Credential::SignIn(fresh), ..asking.clone() })
-        };
-        [false, true].into_iter().find(|second| helps(*second)).map(|second_factor| Fresher { second_factor })
+        let (snapshot, staleness) = self.policies.current();
+        would_help(&new_request(asking, now), &snapshot, staleness, now)
     }
 
     /// Enters a request that lasts into the live table, where it is decided again whenever something changes (D5).

@@ -14,6 +14,7 @@ mod gate;
 mod provider;
 
 use axum::http::{StatusCode, header};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gate::{Answer, Browser, Gate, ISSUER, OWNER};
 use postern_ids::Timestamp;
 use postern_web::hand_over::{Arrived, Asked, HandOver, StepUp};
@@ -24,6 +25,7 @@ use url::Url;
 
 const HOST: &str = "grafana.apps.example";
 const PRE: [u8; 32] = [7; 32];
+const TO: &str = "/oidc/test/backchannel-logout";
 
 /// A gateway with this one provider, and the owner's token.
 async fn world() -> (Gate, Idp, String) {
@@ -114,6 +116,7 @@ async fn o01_several_tabs_are_at_the_provider_at_once_and_each_answer_counts_onc
     for (_, back) in &backs {
         let answer = here.navigate(back).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "an answer counted twice");
+        assert!(answer.body.contains("state_invalid"), "{}", answer.body);
         assert!(
             !answer
                 .headers
@@ -175,11 +178,26 @@ async fn a_step_up_is_asked_of_the_provider_and_makes_another_sign_in() {
     let sign_in = gate.store.sign_in(after.sign_in).await.unwrap().unwrap();
     assert!(sign_in.mfa_at.is_some());
     assert!(!gate.store.sign_in(before.sign_in).await.unwrap().unwrap().is_live(gate.now()));
-    // O8: another person cannot come back in their place.
-    let answer = here.navigate(&strong).await;
+    let proof = (sign_in.acr.as_deref(), sign_in.amr.as_slice());
+    assert_eq!(proof, (Some("urn:test:mfa"), &["pwd".to_owned(), "otp".to_owned()][..]));
+    // What was proven a moment ago is not asked for again.
+    let again = arrived(&gate, &here.navigate(&strong).await);
+    assert_eq!(again.sign_in, after.sign_in);
+}
+
+#[tokio::test]
+async fn o08_another_person_cannot_come_back_in_somebodys_place() {
+    let (gate, idp, _) = world().await;
+    let (mut here, mut there) = (Browser::new(&gate), idp.browser());
+    let before = arrived(&gate, &come(&mut here, &mut there, &path(&gate, "/", None), "alice").await);
+    let kept = here.jar["__Host-postern"].clone();
+    let wanted = StepUp { max_age: Some(Duration::ZERO), acr: Some("urn:test:mfa".into()), mfa: true };
+    let answer = here.navigate(&path(&gate, "/", Some(wanted))).await;
     let back = at_provider(&mut idp.browser(), &answer, "bob").await;
     let answer = here.navigate(&back).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN, "{answer:?}");
+    assert!(answer.body.contains("subject_mismatch"), "{}", answer.body);
+    assert_eq!(here.jar["__Host-postern"], kept);
     assert_eq!(arrived(&gate, &here.navigate(&path(&gate, "/", None)).await).user, before.user);
 }
 
@@ -242,9 +260,68 @@ async fn o09_c09_only_who_is_in_use_is_asked_about_and_once_however_many_ask() {
 }
 
 #[tokio::test]
+async fn o07_whoever_s_groups_cannot_be_read_does_not_come_in() {
+    let (gate, idp, _) = world().await;
+    let (mut here, mut there) = (Browser::new(&gate), idp.browser());
+    idp.order("/people", json!({ "alice": { "groups": "engineers" } })).await;
+    let answer = here.navigate(&path(&gate, "/", None)).await;
+    let back = at_provider(&mut there, &answer, "alice").await;
+    let answer = here.navigate(&back).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "{answer:?}");
+    assert!(answer.body.contains("groups_unresolved") && !here.jar.contains_key("__Host-postern"));
+}
+
+#[tokio::test]
+async fn o11_the_back_channel_takes_what_the_provider_signed_once_and_says_no_to_all_else_in_one_way() {
+    let (gate, idp, _) = world().await;
+    let (mut here, mut there) = (Browser::new(&gate), idp.browser());
+    let alice = arrived(&gate, &come(&mut here, &mut there, &path(&gate, "/", None), "alice").await);
+    let is_live = async || gate.store.sign_in(alice.sign_in).await.unwrap().unwrap().is_live(gate.now());
+    let (issuer, at) = (idp.issuer.clone(), gate.now().as_secs());
+    let sign = async |sid: &str, jti: &str| {
+        let claims = json!({
+            "iss": issuer, "aud": "postern", "iat": at, "jti": jti, "sid": sid,
+            "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+        });
+        let answer = idp.order("/sign", json!({ "claims": claims, "header": {} })).await;
+        answer["token"].as_str().unwrap().to_owned()
+    };
+    let refused = |answer: &Answer| {
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
+        assert_eq!(answer.body, "{\"error\":\"invalid_request\"}");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    };
+    let unknown = sign("a session that never was", "1").await;
+    for token in ["", "a.b.c", &unknown] {
+        refused(&gate.oauth(TO, &[("logout_token", token)]).await);
+    }
+    refused(&gate.oauth(TO, &[("other", "x")]).await);
+    let good = sign("x", "2").await;
+    refused(&gate.oauth("/oidc/other/backchannel-logout", &[("logout_token", &good)]).await);
+    refused(&Browser::new(&gate).get(&format!("{TO}?logout_token={good}")).await);
+    assert!(is_live().await);
+    idp.order("/faults", json!({ "keepLogoutTokens": true })).await;
+    let told = idp.order("/logout", json!({ "person": "alice" })).await;
+    let real = told["tokens"][0].as_str().unwrap();
+    let answer = gate.oauth(TO, &[("logout_token", real)]).await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, ""));
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert!(!is_live().await);
+    refused(&gate.oauth(TO, &[("logout_token", real)]).await);
+    // Told again about what has ended: that is how it should be.
+    let payload = URL_SAFE_NO_PAD.decode(real.split('.').nth(1).unwrap()).unwrap();
+    let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    let again = sign(payload["sid"].as_str().unwrap(), "3").await;
+    assert_eq!(gate.oauth(TO, &[("logout_token", &again)]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn f22_while_the_only_provider_is_away_the_choice_is_shown_and_an_account_here_gets_in() {
     let (gate, idp, _) = world().await;
     drop(idp);
+    let page = Browser::new(&gate).navigate("/oidc/test/start?next=%2Fdevice").await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.body.contains("provider_unavailable") && page.body.contains("Sessions that are open go on"));
     let mut here = Browser::new(&gate);
     let from = path(&gate, "/", None);
     let choice = here.navigate(&from).await.location().to_owned();
@@ -252,4 +329,26 @@ async fn f22_while_the_only_provider_is_away_the_choice_is_shown_and_an_account_
     let answer = here.sign_in(OWNER.0, OWNER.1, &from).await;
     assert_eq!(answer.location(), from);
     arrived(&gate, &here.navigate(&from).await);
+}
+
+#[tokio::test]
+async fn f22_who_is_in_stays_in_while_the_provider_fails_and_whoever_comes_back_is_told() {
+    let (gate, idp, _) = world().await;
+    let (mut here, mut there) = (Browser::new(&gate), idp.browser());
+    let alice = arrived(&gate, &come(&mut here, &mut there, &path(&gate, "/", None), "alice").await);
+    let mut coming = Browser::new(&gate);
+    let answer = coming.navigate(&path(&gate, "/", None)).await;
+    let back = at_provider(&mut idp.browser(), &answer, "bob").await;
+    let asked = async || idp.order("/count", json!({ "path": "/token" })).await["count"].as_u64().unwrap();
+    let before = asked().await;
+    idp.order("/faults", json!({ "status": 500 })).await;
+    gate.later(Duration::from_secs(301));
+    here.navigate("/device").await;
+    postern_web::look_after_sign_ins(&gate.state).await;
+    assert_eq!(asked().await, before + 1, "the provider was asked, and failed");
+    let still = arrived(&gate, &here.navigate(&path(&gate, "/", None)).await);
+    assert_eq!(still.sign_in, alice.sign_in);
+    let page = coming.navigate(&back).await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{page:?}");
+    assert!(page.body.contains("provider_unavailable") && !coming.jar.contains_key("__Host-postern"));
 }

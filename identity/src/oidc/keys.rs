@@ -37,7 +37,7 @@ pub(super) enum Plan {
 impl<K> KeyCache<K> {
     /// The plan for a token whose key is, or is not, among the keys that are there.
     pub(super) fn plan(&self, is_known: impl Fn(&K) -> bool, now: Instant) -> Plan {
-        let may_fetch = self.tried_at.is_none_or(|at| now.saturating_duration_since(at) >= FETCH_EVERY_MIN);
+        let may_fetch = self.may_fetch(now);
         let Some((keys, at)) = &self.kept else {
             return if may_fetch { Plan::Fetch } else { Plan::Refuse };
         };
@@ -48,6 +48,11 @@ impl<K> KeyCache<K> {
             (true, false) if age < STALE_MAX => Plan::Use,
             (_, false) => Plan::Refuse,
         }
+    }
+
+    /// Whether the provider may be asked.
+    pub(super) fn may_fetch(&self, now: Instant) -> bool {
+        self.tried_at.is_none_or(|at| now.saturating_duration_since(at) >= FETCH_EVERY_MIN)
     }
 
     /// A fetch begins.

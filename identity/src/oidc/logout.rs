@@ -6,7 +6,10 @@ use super::{
     metadata::algorithms,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use openidconnect::JsonWebKey;
+use openidconnect::{
+    JsonWebKey,
+    core::{CoreJsonWebKey, CoreJsonWebKeySet},
+};
 use postern_ids::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -18,6 +21,7 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const TOKEN_MAX: usize = 8 * 1024;
 /// How old a logout token may be.
 const AGE_MAX: Duration = Duration::from_secs(120);
+
 /// Whom a provider signed out: a session of its own, or all of a person's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogoutToken {
@@ -86,15 +90,16 @@ impl Provider {
         let keys = self.keys_for(&metadata, header.kid.as_deref(), at).await;
         let keys = keys.map_err(|_| Rejected::LogoutToken)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Rejected::LogoutToken)?;
-        let fits = |key: &&openidconnect::core::CoreJsonWebKey| {
+        let fits = |key: &&CoreJsonWebKey| {
             header.kid.is_none() || key.key_id().map(|id| id.as_str()) == header.kid.as_deref()
         };
-        let is_signed = keys
-            .keys()
-            .iter()
-            .filter(fits)
-            .any(|key| key.verify_signature(&algorithm, signed.as_bytes(), &signature).is_ok());
-        if !is_signed {
+        let is_signed = |keys: &CoreJsonWebKeySet| {
+            let mut fitting = keys.keys().iter().filter(fits);
+            fitting.any(|key| key.verify_signature(&algorithm, signed.as_bytes(), &signature).is_ok())
+        };
+        let is_good = is_signed(&keys)
+            || self.keys_after(&metadata, &keys, at).await.is_some_and(|newer| is_signed(&newer));
+        if !is_good {
             return Err(Rejected::LogoutToken.into());
         }
         payload_of(token).ok_or_else(|| Rejected::LogoutToken.into())

@@ -86,10 +86,20 @@ async fn fetch(egress: &Egress, issuer: &str) -> Result<Metadata, MetadataError>
         ("key set", is_https(metadata.jwks_uri().url())),
         ("userinfo endpoint", metadata.userinfo_endpoint().is_none_or(|url| is_https(url.url()))),
     ];
+    if !promises_pkce(&metadata) {
+        // The challenge is sent all the same: a provider that ignores it is no worse off.
+        tracing::warn!(issuer, "the provider does not promise PKCE with S256; strict_pkce would refuse it");
+    }
     match checks.into_iter().find(|(_, good)| !good) {
         Some((name, _)) => Err(MetadataError::Endpoint(name)),
         None => Ok(metadata),
     }
+}
+
+/// Whether it says that it holds a code to the challenge that it was asked for with (RFC 7636, O3).
+pub(super) fn promises_pkce(metadata: &Metadata) -> bool {
+    let methods = metadata.additional_metadata().code_challenge_methods_supported.as_deref();
+    methods.is_some_and(|methods| methods.iter().any(|method| method == "S256"))
 }
 
 /// The algorithms that this provider signs with and that we take: those with a public key only (J2).

@@ -4,13 +4,13 @@ use super::{
     ClaimRules, Egress, EgressError, EgressRules, Rejected,
     jws::{SKEW, header_of, payload_of},
     keys::{KeyCache, Plan},
-    metadata::{MetadataCache, MetadataError, algorithms},
+    metadata::{MetadataCache, MetadataError, algorithms, promises_pkce},
     replays::Replays,
     types::{Metadata, RelyingParty, Token, Verifier},
 };
 use chrono::{DateTime, Utc};
 use openidconnect::{
-    ClientId, ClientSecret, IssuerUrl, JsonWebKey, Nonce, RedirectUrl,
+    ClaimsVerificationError, ClientId, ClientSecret, IssuerUrl, JsonWebKey, Nonce, RedirectUrl,
     core::{CoreJsonWebKey, CoreJsonWebKeySet},
 };
 use postern_ids::Timestamp;
@@ -69,7 +69,7 @@ pub struct Provider {
     pub(super) egress: Egress,
     pub(super) replays: Replays,
     metadata: MetadataCache,
-    keys: Mutex<KeyCache<CoreJsonWebKeySet>>,
+    keys: Mutex<KeyCache<Arc<CoreJsonWebKeySet>>>,
     fetching: tokio::sync::Mutex<()>,
 }
 
@@ -109,15 +109,8 @@ impl Provider {
 
     pub(super) async fn metadata(&self, at: Instant) -> Result<Arc<Metadata>, ProviderError> {
         let metadata = self.metadata.get(&self.egress, &self.config.issuer, at).await?;
-        let methods = metadata.additional_metadata().code_challenge_methods_supported.as_deref();
-        let has_pkce = methods.is_some_and(|methods| methods.iter().any(|method| method == "S256"));
-        match (has_pkce, self.config.strict_pkce) {
-            (true, _) => {}
-            (false, true) => return Err(ProviderError::Config("it does not promise PKCE with S256")),
-            // Sent all the same: a provider that ignores it is no worse off.
-            (false, false) => {
-                tracing::debug!(provider = self.config.name, "the provider does not promise PKCE with S256");
-            }
+        if self.config.strict_pkce && !promises_pkce(&metadata) {
+            return Err(ProviderError::Config("it does not promise PKCE with S256"));
         }
         Ok(metadata)
     }
@@ -133,7 +126,7 @@ impl Provider {
         Some(ClientSecret::new(secret.expose_secret().to_owned()))
     }
 
-    fn cache(&self) -> MutexGuard<'_, KeyCache<CoreJsonWebKeySet>> {
+    fn cache(&self) -> MutexGuard<'_, KeyCache<Arc<CoreJsonWebKeySet>>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,8 +136,8 @@ impl Provider {
         metadata: &Metadata,
         kid: Option<&str>,
         at: Instant,
-    ) -> Result<CoreJsonWebKeySet, ProviderError> {
-        let is_known = |set: &CoreJsonWebKeySet| knows(set, kid);
+    ) -> Result<Arc<CoreJsonWebKeySet>, ProviderError> {
+        let is_known = |set: &Arc<CoreJsonWebKeySet>| knows(set, kid);
         if self.cache().plan(is_known, at) == Plan::Fetch {
             let _one = self.fetching.lock().await;
             if self.cache().plan(is_known, at) == Plan::Fetch {
@@ -153,9 +146,29 @@ impl Provider {
         }
         let cache = self.cache();
         match (cache.plan(is_known, at), cache.keys()) {
-            (Plan::Use, Some(keys)) => Ok(keys.clone()),
+            (Plan::Use, Some(keys)) => Ok(Arc::clone(keys)),
             _ => Err(Rejected::Token.into()),
         }
+    }
+
+    /// The keys after those that a signature did not fit: a provider may give another key the id of the one before. None
+    /// if there are no others, or may not be asked for yet.
+    pub(super) async fn keys_after(
+        &self,
+        metadata: &Metadata,
+        seen: &Arc<CoreJsonWebKeySet>,
+        at: Instant,
+    ) -> Option<Arc<CoreJsonWebKeySet>> {
+        let _one = self.fetching.lock().await;
+        let is_newer = |keys: &&Arc<CoreJsonWebKeySet>| !Arc::ptr_eq(keys, seen);
+        if let Some(newer) = self.cache().keys().filter(is_newer) {
+            return Some(Arc::clone(newer));
+        }
+        if !self.cache().may_fetch(at) {
+            return None;
+        }
+        self.fetch_keys(metadata, at).await;
+        self.cache().keys().filter(is_newer).map(Arc::clone)
     }
 
     async fn fetch_keys(&self, metadata: &Metadata, at: Instant) {
@@ -165,7 +178,7 @@ impl Provider {
             serde_json::from_slice::<CoreJsonWebKeySet>(&body).map_err(|error| error.to_string())
         });
         match read {
-            Ok(keys) => self.cache().keep(keys, at),
+            Ok(keys) => self.cache().keep(Arc::new(keys), at),
             Err(error) => {
                 tracing::error!(
                     provider = self.config.name,
@@ -186,21 +199,30 @@ impl Provider {
     ) -> Result<Map<String, Value>, ProviderError> {
         let (metadata, raw) = (self.metadata(at).await?, token.to_string());
         let kid = header_of(&raw).ok_or(Rejected::Token)?.kid;
-        let keys = self.keys_for(&metadata, kid.as_deref(), at).await?;
-        let verifier = self.verifier(&metadata, keys, now)?;
+        let mut keys = self.keys_for(&metadata, kid.as_deref(), at).await?;
         let check = |given: Option<&Nonce>| match (nonce, given) {
             (Some(wanted), Some(given)) if given.secret() == wanted => Ok(()),
             // A refresh has no nonce of its own, and may repeat the first (OpenID Connect Core 1.0 section 12.2).
             (None, _) => Ok(()),
             (Some(_), _) => Err("nonce".to_owned()),
         };
-        let verified = token.claims(&verifier, check);
-        verified.map_err(|error| {
+        loop {
+            let verifier = self.verifier(&metadata, CoreJsonWebKeySet::clone(&keys), now)?;
+            let error = match token.claims(&verifier, check) {
+                Ok(_) => return payload_of(&raw).ok_or_else(|| Rejected::Token.into()),
+                Err(error) => error,
+            };
+            // Each turn has other keys than the one before, and they are fetched once in ten seconds.
+            if let ClaimsVerificationError::SignatureVerification(_) = error
+                && let Some(newer) = self.keys_after(&metadata, &keys, at).await
+            {
+                keys = newer;
+                continue;
+            }
             tracing::info!(provider = self.config.name, error = %error, "authn.rejected: an ID token was not believed");
-            let is_nonce = matches!(error, openidconnect::ClaimsVerificationError::InvalidNonce(_));
-            if is_nonce { Rejected::Nonce } else { Rejected::Token }
-        })?;
-        payload_of(&raw).ok_or_else(|| Rejected::Token.into())
+            let is_nonce = matches!(error, ClaimsVerificationError::InvalidNonce(_));
+            return Err(if is_nonce { Rejected::Nonce } else { Rejected::Token }.into());
+        }
     }
 
     fn verifier(

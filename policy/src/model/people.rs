@@ -78,6 +78,12 @@ pub struct SignIn {
     pub at: Timestamp,
     /// When a second factor was last checked.
     pub mfa_at: Option<Timestamp>,
+    /// How they proved it, in the provider's own word (`acr`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<Arc<str>>,
+    /// With which means (`amr`, RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<Arc<str>>,
     /// When the sign-in ends by itself.
     pub expires_at: Timestamp,
     /// The identity provider that vouched: `local`, or the provider's configured name.

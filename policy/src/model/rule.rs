@@ -145,6 +145,9 @@ pub struct Conditions {
     /// The second factor was checked within this threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mfa_within: Option<Name>,
+    /// The provider said one of these words of the sign-in (`acr`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acr: Vec<String>,
 }
 
 /// The simple form of a permit: subjects × resources × actions, under conditions, until an expiry.

@@ -132,6 +132,12 @@ impl Conditions {
                 all.push(format!("context.{attribute}.contains({})", quoted(name.as_str())));
             }
         }
+        let words: Vec<String> = self.acr.iter().map(|word| quoted(word)).collect();
+        match words.as_slice() {
+            [] => {}
+            [one] => all.push(format!("context.acr.contains({one})")),
+            many => all.push(format!("context.acr.containsAny([{}])", many.join(", "))),
+        }
         all
     }
 }

@@ -60,6 +60,8 @@ pub(crate) struct Leaf {
     pub(crate) sign_in: Vec<Duration>,
     /// Ages of the second factor that its rules name.
     pub(crate) mfa: Vec<Duration>,
+    /// What its rules would have a provider say of the sign-in.
+    pub(crate) acr: BTreeSet<String>,
 }
 
 impl Index {
@@ -186,6 +188,7 @@ impl Leaf {
         self.windows.extend(rule.uses.windows.iter().filter_map(|name| calendar.place(name)));
         self.sign_in.extend(ages(&rule.uses.sign_in));
         self.mfa.extend(ages(&rule.uses.mfa));
+        self.acr.extend(rule.uses.acr.iter().cloned());
         for places in [&mut self.sign_in, &mut self.mfa] {
             places.sort_unstable();
             places.dedup();

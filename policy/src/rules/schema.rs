@@ -26,7 +26,10 @@ fn parsed(text: &str) -> Schema {
 
 /// The attributes that `context` has.
 pub(crate) const CONTEXT_ATTRIBUTES: &[&str] =
-    &["source", "windows", "sign_in_within", "mfa_within", "idp", "method", "path"];
+    &["source", "windows", "sign_in_within", "mfa_within", "idp", "acr", "amr", "method", "path"];
+
+/// Those of them that are sets of names, and can only be asked whether they contain one.
+pub(crate) const NAMED_SETS: &[&str] = &["windows", "sign_in_within", "mfa_within", "acr", "amr"];
 
 /// The attributes that `resource` has.
 pub(crate) const RESOURCE_ATTRIBUTES: &[&str] = &["kind"];

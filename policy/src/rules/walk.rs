@@ -1,7 +1,7 @@
 //! The checks that a schema cannot make: Cedar's validator takes `context has typo` for a constant `false`, so a misspelled
 //! condition under `unless` would hold for ever. Here every attribute, name and function must be one that exists.
 
-use super::schema::{CONTEXT_ATTRIBUTES, RESOURCE_ATTRIBUTES};
+use super::schema::{CONTEXT_ATTRIBUTES, NAMED_SETS, RESOURCE_ATTRIBUTES};
 use crate::fault::RuleFault;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -15,6 +15,8 @@ pub(crate) struct Uses {
     pub(crate) sign_in: BTreeSet<String>,
     /// Thresholds on the age of the second factor.
     pub(crate) mfa: BTreeSet<String>,
+    /// What a provider would have to say of the sign-in (`acr`).
+    pub(crate) acr: BTreeSet<String>,
     /// Whether they ask for the path of an HTTP request.
     pub(crate) path: bool,
 }
@@ -119,7 +121,7 @@ impl Walk<'_> {
             return Err(self.fault(NO_HAS_PATH, name));
         }
         self.uses.path |= name == "path";
-        if operator == "." && matches!(name, "windows" | "sign_in_within" | "mfa_within") {
+        if operator == "." && NAMED_SETS.contains(&name) {
             let message =
                 format!("write context.{name}.contains(\"a name\"): nothing else can be asked of it");
             return Err(self.fault(&message, name));
@@ -140,7 +142,10 @@ impl Walk<'_> {
         let into = match set {
             "windows" => &mut self.uses.windows,
             "sign_in_within" => &mut self.uses.sign_in,
-            _ => &mut self.uses.mfa,
+            "mfa_within" => &mut self.uses.mfa,
+            "acr" => &mut self.uses.acr,
+            // Means are the provider's choice: nothing follows from which ones a rule names.
+            _ => return Ok(()),
         };
         into.extend(names);
         Ok(())
@@ -163,7 +168,6 @@ fn literal(expression: &Value) -> Option<String> {
 fn named_set(expression: Option<&Value>) -> Option<&str> {
     let access = expression?.get(".")?;
     let name = access.get("attr")?.as_str()?;
-    let named = variable(access.get("left")) == Some("context")
-        && matches!(name, "windows" | "sign_in_within" | "mfa_within");
+    let named = variable(access.get("left")) == Some("context") && NAMED_SETS.contains(&name);
     named.then_some(name)
 }

@@ -82,6 +82,8 @@ fn full_scan(world: &World, request: &Request) -> (bool, BTreeSet<String>) {
         "windows": ["office-hours"],
         "sign_in_within": [],
         "mfa_within": [],
+        "acr": [],
+        "amr": [],
     });
     if matches!(request.principal.id, PrincipalId::User(_)) {
         context["sign_in_within"] = serde_json::json!(["8h"]);
@@ -219,6 +221,8 @@ fn scan_data_set(data: &Dataset, request: &Request, set: &PolicySet) -> bool {
         "windows": ["office-hours"],
         "sign_in_within": if young { vec!["8h"] } else { vec![] },
         "mfa_within": [],
+        "acr": [],
+        "amr": [],
         "idp": "local",
     });
     let action = uid("Action::\"connect\"");

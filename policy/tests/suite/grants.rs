@@ -16,6 +16,7 @@ fn a_grant_reads_as_cedar() {
         source_cidrs: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
         sign_in_within: Some("8h".parse().unwrap()),
         mfa_within: None,
+        acr: Vec::new(),
     };
     grant.expires_at = Some(NOW.plus(hours(1)));
     let expected = format!(

@@ -12,6 +12,7 @@ mod hostile;
 mod live;
 mod outage;
 mod paths;
+mod proof;
 mod snapshots;
 mod table;
 mod validation;

@@ -202,6 +202,8 @@ pub(crate) fn signed_in() -> SignIn {
         id: SIGN_IN,
         at: NOW.minus(hours(1)),
         mfa_at: Some(NOW.minus(minutes(10))),
+        acr: None,
+        amr: Vec::new(),
         expires_at: NOW.plus(hours(8)),
         idp: "local".into(),
     }

@@ -68,6 +68,8 @@ pub(super) async fn follow_origin(tx: &mut Tx, sign_in: &str) -> Result<(), Chan
             origin_id = (SELECT o.origin_id FROM sign_in_origins o WHERE o.sign_in_id = $1),
             idp = (SELECT s.idp FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1),
             mfa_at = (SELECT s.mfa_at FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1),
+            acr = (SELECT s.acr FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1),
+            amr = (SELECT s.amr FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1),
             provider_session = (SELECT s.provider_session FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1)
          WHERE id = $1 AND EXISTS (SELECT 1 FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1)",
         sign_in
@@ -204,6 +206,19 @@ impl Store {
             change.note(Note { after: Some(reason.into()), ..Note::new(Kind::SignIn, "ended", id) });
         }
         change.commit().await.map(drop)
+    }
+
+    /// Whether any sign-in, live or not, ever rested on this session of a provider.
+    pub async fn knows_provider_session(&self, provider: &Name, session: &str) -> Result<bool, StoreError> {
+        let mut tx = self.inner.pools.read().await?;
+        let row: Option<(String,)> = fetch_optional!(
+            &mut tx,
+            (String,),
+            "SELECT id FROM sign_ins WHERE idp = $1 AND provider_session = $2 LIMIT 1",
+            provider.as_str(),
+            session
+        )?;
+        Ok(row.is_some())
     }
 
     /// Ends the sign-ins that a provider signed out, and moves the revision, so that their sessions are cut. Gives how

@@ -23,6 +23,10 @@ pub struct SignIn {
     pub authenticated_at: Timestamp,
     /// When a second factor was last checked.
     pub mfa_at: Option<Timestamp>,
+    /// How they proved it, in the provider's own word (`acr`).
+    pub acr: Option<String>,
+    /// With which means (`amr`).
+    pub amr: Vec<String>,
     /// When it ends by itself.
     pub expires_at: Timestamp,
     /// When it ended early, if it did.
@@ -43,16 +47,35 @@ impl SignIn {
             id: self.id,
             at: self.authenticated_at,
             mfa_at: self.mfa_at,
+            acr: self.acr.as_deref().map(Into::into),
+            amr: self.amr.iter().map(|means| means.as_str().into()).collect(),
             expires_at: self.expires_at,
             idp: self.idp.as_str().into(),
         }
     }
 }
 
-type Columns = (String, String, String, String, i64, Option<i64>, i64, Option<i64>, Option<String>);
+type Columns = (
+    String,
+    String,
+    String,
+    String,
+    i64,
+    Option<i64>,
+    i64,
+    Option<i64>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
+
+/// Between the means of one sign-in: no means has it in its name.
+const BETWEEN_MEANS: &str = "\n";
 
 fn parse(row: Columns) -> Result<SignIn, StoreError> {
-    let (id, user, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason) = row;
+    let (id, user, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason, acr, amr) =
+        row;
+    let amr = amr.unwrap_or_default();
     Ok(SignIn {
         user: user.parse().map_err(|_| StoreError::corrupt("sign_ins.user_id", &id))?,
         id: id.parse().map_err(|_| StoreError::corrupt("sign_ins.id", &id))?,
@@ -60,6 +83,8 @@ fn parse(row: Columns) -> Result<SignIn, StoreError> {
         idp,
         authenticated_at: Timestamp::from_micros(authenticated_at),
         mfa_at: mfa_at.map(Timestamp::from_micros),
+        acr,
+        amr: amr.split(BETWEEN_MEANS).filter(|means| !means.is_empty()).map(str::to_owned).collect(),
         expires_at: Timestamp::from_micros(expires_at),
         ended_at: ended_at.map(Timestamp::from_micros),
         end_reason,
@@ -86,7 +111,8 @@ pub(super) async fn begin(
     }
     execute!(
         &mut change.tx,
-        "INSERT INTO sign_ins (id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, cookie_hash, used_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO sign_ins (id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, cookie_hash, used_at, acr, amr)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         &id,
         sign_in.user.to_string(),
         &sign_in.client_id,
@@ -95,7 +121,9 @@ pub(super) async fn begin(
         sign_in.mfa_at.map(Timestamp::as_micros),
         sign_in.expires_at.as_micros(),
         cookie.map(SecretHash::to_vec),
-        now.as_micros()
+        now.as_micros(),
+        sign_in.acr.as_deref(),
+        Some(sign_in.amr.join(BETWEEN_MEANS)).filter(|amr| !amr.is_empty())
     )
     .map_err(|error| error.about(Kind::SignIn, &id))?;
     provided::follow_origin(&mut change.tx, &id).await?;
@@ -110,7 +138,7 @@ pub(super) async fn select_by_cookie(tx: &mut Tx, cookie: SecretHash) -> Result<
     let row: Option<Columns> = fetch_optional!(
         tx,
         Columns,
-        "SELECT id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason FROM sign_ins WHERE cookie_hash = $1",
+        "SELECT id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason, acr, amr FROM sign_ins WHERE cookie_hash = $1",
         cookie.to_vec()
     )?;
     row.map(parse).transpose()
@@ -120,7 +148,7 @@ pub(super) async fn select(tx: &mut Tx, id: SignInId) -> Result<Option<SignIn>, 
     let row: Option<Columns> = fetch_optional!(
         tx,
         Columns,
-        "SELECT id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason FROM sign_ins WHERE id = $1",
+        "SELECT id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason, acr, amr FROM sign_ins WHERE id = $1",
         id.to_string()
     )?;
     row.map(parse).transpose()
@@ -145,7 +173,7 @@ impl Store {
         let rows: Vec<Columns> = fetch_all!(
             &mut tx,
             Columns,
-            "SELECT id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason FROM sign_ins
+            "SELECT id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, ended_at, end_reason, acr, amr FROM sign_ins
              WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id DESC",
             user.to_string(),
             now.as_micros()

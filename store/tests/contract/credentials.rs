@@ -18,6 +18,8 @@ fn sign_in(user: UserId) -> SignIn {
         idp: "local".into(),
         authenticated_at: NOW,
         mfa_at: None,
+        acr: None,
+        amr: Vec::new(),
         expires_at: later(36_000),
         ended_at: None,
         end_reason: None,
@@ -102,6 +104,24 @@ fn key(n: u8) -> ConnectorKey {
 }
 
 contract! {
+    async fn how_somebody_signed_in_is_kept_and_goes_on_to_the_commands_that_they_let_in(f) {
+        let user = f.put_user("ada").await;
+        let (acr, amr) = (Some("urn:example:gold".to_owned()), vec!["pwd".to_owned(), "otp".to_owned()]);
+        let browser = SignIn { acr: acr.clone(), amr: amr.clone(), ..sign_in(user.id) };
+        f.store.begin_sign_in(&browser, NOW).await.unwrap();
+        let (command, alone) = (sign_in(user.id), sign_in(user.id));
+        f.store.note_sign_in_origin(command.id, browser.id, NOW).await.unwrap();
+        f.store.begin_sign_in(&command, NOW).await.unwrap();
+        f.store.begin_sign_in(&alone, NOW).await.unwrap();
+        for (id, acr, amr) in [(browser.id, &acr, &amr[..]), (command.id, &acr, &amr), (alone.id, &None, &[])] {
+            let kept = f.store.sign_in(id).await.unwrap().unwrap();
+            assert_eq!((&kept.acr, &kept.amr[..]), (acr, amr));
+            let facts = kept.facts();
+            assert_eq!(facts.acr.as_deref(), acr.as_deref());
+            assert!(facts.amr.iter().map(|means| &**means).eq(amr.iter().map(String::as_str)));
+        }
+    }
+
     async fn a_sign_in_ends_once_and_is_listed_for_every_gateway(f) {
         let sign_in = signed_in(f).await;
         assert_eq!(f.store.sign_in(sign_in.id).await.unwrap().as_ref(), Some(&sign_in));

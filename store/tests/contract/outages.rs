@@ -55,6 +55,8 @@ contract! {
             idp: "local".into(),
             authenticated_at: NOW,
             mfa_at: None,
+            acr: None,
+            amr: Vec::new(),
             expires_at: later(3600),
             ended_at: None,
             end_reason: None,

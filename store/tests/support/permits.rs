@@ -65,6 +65,8 @@ impl Scene {
                 id: SignInId::mint(now, [5; 10]),
                 at: now,
                 mfa_at: None,
+                acr: None,
+                amr: Vec::new(),
                 expires_at: Timestamp::from_secs(now.as_secs() + 36_000),
                 idp: "local".into(),
             }),

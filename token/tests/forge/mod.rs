@@ -59,6 +59,8 @@ pub(crate) fn session_claims() -> SessionClaims {
         id: SignInId::mint(NOW, [2; 10]),
         at: NOW.minus(Duration::from_secs(900)),
         mfa_at: Some(NOW.minus(Duration::from_secs(900))),
+        acr: Some("urn:mace:incommon:iap:silver".to_owned()),
+        amr: vec!["pwd".to_owned(), "otp".to_owned()],
         expires_at: NOW.plus(Duration::from_secs(42_000)),
         idp: "local".to_owned(),
     };

@@ -253,6 +253,7 @@ fn grant(grant: &Grant, names: &Names) -> Document {
             source_cidrs: grant.conditions.source_cidrs.iter().map(ToString::to_string).collect(),
             sign_in_within: grant.conditions.sign_in_within.clone(),
             mfa_within: grant.conditions.mfa_within.clone(),
+            acr: grant.conditions.acr.clone(),
         },
         expires_at: grant.expires_at.map(Into::into),
         outage: outage(grant.outage),

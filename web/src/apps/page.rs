@@ -1,6 +1,9 @@
 //! The pages for people.
 
-use super::words::{AppPage, Way, Words};
+use super::{
+    said::{Way, Words},
+    words::AppPage,
+};
 use crate::pages::{Markup, STYLE, fill, text};
 use axum::{
     http::{HeaderName, HeaderValue, header},

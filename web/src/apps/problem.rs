@@ -1,9 +1,6 @@
 //! The same for programs (RFC 9457).
 
-use super::{
-    page::protect,
-    words::{AppPage, Words},
-};
+use super::{page::protect, said::Words, words::AppPage};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},

@@ -1,8 +1,11 @@
 //! What is said, and with which status: whose fault it is, what to do next, and whom to ask.
 
+use super::{
+    credentials::{self, TokenRefused},
+    said::{Way, Words},
+};
 use axum::http::StatusCode;
 use postern_ids::DecisionId;
-use std::borrow::Cow;
 
 /// A page on an application's host.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +69,18 @@ pub enum AppPage<'a> {
     BadRequest {
         /// What is wrong with it, as one word.
         label: &'a str,
+        /// The status that says it best.
+        status: u16,
     },
+    /// A page of another site sent it in the person's name.
+    Foreign {
+        /// By which way, as one word.
+        label: &'a str,
+    },
+    /// Our cookie came twice.
+    CookieAmbiguous,
+    /// A token of ours gets nowhere.
+    Token(TokenRefused),
     /// Too many requests.
     Limit {
         /// When to try again, in seconds.
@@ -81,66 +95,7 @@ pub enum AppPage<'a> {
     },
 }
 
-/// Where a page leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Way<'a> {
-    Nowhere,
-    Link {
-        href: &'a str,
-        label: &'static str,
-    },
-    /// The page with the form that is lost when it is left.
-    NewTab {
-        href: &'a str,
-        label: &'static str,
-    },
-    SignOut,
-}
-
-/// The words for one page.
-#[derive(Debug, Clone)]
-pub(super) struct Words<'a> {
-    pub(super) status: StatusCode,
-    pub(super) code: &'a str,
-    pub(super) title: &'static str,
-    pub(super) what: Cow<'a, str>,
-    pub(super) next: Cow<'static, str>,
-    pub(super) facts: Vec<(&'static str, Cow<'a, str>)>,
-    pub(super) way: Way<'a>,
-    pub(super) retry_after_s: Option<u64>,
-}
-
 impl<'a> Words<'a> {
-    fn new(status: StatusCode, code: &'a str, title: &'static str, what: impl Into<Cow<'a, str>>) -> Self {
-        Self {
-            status,
-            code,
-            title,
-            what: what.into(),
-            next: Cow::Borrowed(""),
-            facts: Vec::new(),
-            way: Way::Nowhere,
-            retry_after_s: None,
-        }
-    }
-
-    fn next(self, next: impl Into<Cow<'static, str>>) -> Self {
-        Self { next: next.into(), ..self }
-    }
-
-    fn fact(mut self, name: &'static str, value: impl Into<Cow<'a, str>>) -> Self {
-        self.facts.push((name, value.into()));
-        self
-    }
-
-    fn way(self, way: Way<'a>) -> Self {
-        Self { way, ..self }
-    }
-
-    fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after_s: Some(seconds.max(1)), ..self }
-    }
-
     /// The words for a page.
     pub(super) fn of(page: AppPage<'a>) -> Self {
         match page {
@@ -155,7 +110,10 @@ impl<'a> Words<'a> {
             AppPage::Unavailable { request } => unavailable(request),
             AppPage::NotFound => not_found(),
             AppPage::HandOverInvalid { retry } => hand_over_invalid(retry),
-            AppPage::BadRequest { label } => bad_request(label),
+            AppPage::BadRequest { label, status } => bad_request(label, status),
+            AppPage::Foreign { label } => credentials::foreign(label),
+            AppPage::CookieAmbiguous => credentials::cookie_ambiguous(),
+            AppPage::Token(refused) => credentials::token(refused),
             AppPage::Limit { retry_after_s } => limit(retry_after_s),
             AppPage::SignOut { user, resource } => sign_out(user, resource),
         }
@@ -245,11 +203,13 @@ fn hand_over_invalid(retry: &str) -> Words<'_> {
     Words::new(StatusCode::BAD_REQUEST, "handoff_invalid", "This sign-in did not arrive", what)
         .next("Begin anew. If it happens again, allow cookies for this site.")
         .way(Way::Link { href: retry, label: "Begin anew" })
+        .fact("Reason", "handoff_invalid")
 }
 
-fn bad_request(label: &str) -> Words<'_> {
+fn bad_request(label: &str, status: u16) -> Words<'_> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     let what = "The request can be read in more than one way, or in none, so it was not passed on.";
-    Words::new(StatusCode::BAD_REQUEST, label, "This request is not right", what)
+    Words::new(status, label, "This request is not right", what)
         .next("If a link led here, tell whoever runs the application. If you wrote a program, the reason is named here.")
         .fact("Reason", label)
 }

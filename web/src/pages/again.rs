@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use postern_identity::{Attempted, DoorRefused, HashRefused, Password, lifetimes};
+use postern_identity::{Attempted, DoorRefused, HashRefused, Password};
 use postern_store::User;
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -60,8 +60,7 @@ pub(crate) async fn submit(
     let refused = |said, status| Ok(form(&headers, &signed_in, &next, Some(said))?.status(status));
     match state.door().check(attempted, password, now).await {
         Ok(()) => {
-            let lasts = lifetimes::BROWSER_SIGN_IN;
-            let proof = Proof { idp: User::LOCAL.to_owned(), at: now, mfa_at: None, lasts };
+            let proof = Proof::password(now);
             come_in(&state, &headers, signed_in.user.id, &proof, after_form(&next), now)
                 .await
                 .map(|(response, _)| response)

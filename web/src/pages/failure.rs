@@ -44,6 +44,25 @@ pub(crate) enum PageFailure {
 }
 
 impl PageFailure {
+    /// The word for the reason, as the log and the audit have it.
+    fn label(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad_request",
+            Self::NotFound => "not_found",
+            Self::Csrf => "csrf",
+            Self::CookieAmbiguous => "cookie_ambiguous",
+            Self::Unavailable => "unavailable",
+            Self::Provider(_) => "provider_unavailable",
+            Self::NotSignedIn(rejected) => rejected.label(),
+            Self::NotWelcome => "not_welcome",
+            Self::OtherPerson => "subject_mismatch",
+            Self::NotStrongEnough => "step_up_impossible",
+            Self::HandOver => "handoff_invalid",
+            Self::Throttled(_) => "throttled",
+            Self::Internal => "internal",
+        }
+    }
+
     fn words(&self) -> (StatusCode, &'static str, &'static str, &'static str) {
         match self {
             Self::BadRequest(what) => (
@@ -169,7 +188,11 @@ fn not_signed_in(rejected: Rejected) -> (StatusCode, &'static str, &'static str,
 impl IntoResponse for PageFailure {
     fn into_response(self) -> Response {
         let (status, title, what, next) = self.words();
-        let body = fill(FAILURE, &[("title", text(title)), ("what", text(what)), ("next", text(next))]);
+        let label = text(self.label());
+        let body = fill(
+            FAILURE,
+            &[("title", text(title)), ("what", text(what)), ("next", text(next)), ("reason", label)],
+        );
         let page = Page::new(title, body).status(status);
         match self {
             Self::Throttled(after) => {
@@ -230,5 +253,31 @@ impl From<ChangeError> for PageFailure {
 impl From<Failure> for PageFailure {
     fn from(_: Failure) -> Self {
         Self::BadRequest("The form could not be read.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn o01_o02_o04_o07_each_refusal_has_its_status_and_its_word() {
+        for (rejected, status, word) in [
+            (Rejected::State, 400, "state_invalid"),
+            (Rejected::Issuer, 400, "iss_mismatch"),
+            (Rejected::Nonce, 401, "nonce_mismatch"),
+            (Rejected::Token, 401, "id_token_invalid"),
+            (Rejected::Code, 401, "code_refused"),
+            (Rejected::Subject, 401, "subject_mismatch"),
+            (Rejected::Groups, 403, "groups_unresolved"),
+            (Rejected::NotSteppedUp, 403, "step_up_refused"),
+            (Rejected::Denied, 403, "denied_by_provider"),
+        ] {
+            let failure = PageFailure::NotSignedIn(rejected);
+            assert_eq!(failure.label(), word);
+            assert_eq!(failure.into_response().status().as_u16(), status, "{word}");
+        }
+        assert_eq!(PageFailure::HandOver.label(), "handoff_invalid");
+        assert_eq!(PageFailure::HandOver.into_response().status(), StatusCode::BAD_REQUEST);
     }
 }

@@ -6,13 +6,17 @@ use axum::{
     http::{HeaderMap, header},
     response::Response,
 };
+use postern_identity::lifetimes;
 use postern_ids::{SignInId, Timestamp, UserId};
-use postern_store::{Actor, SecretHash, SignIn};
+use postern_store::{Actor, SecretHash, SignIn, User};
 use postern_token::opaque::{Opaque, OpaqueKind};
 use std::time::Duration;
 
 /// What this sign-in calls its OAuth client in records: the browser itself.
 pub(crate) const BROWSER: &str = "browser";
+
+/// What is said of the means of a local account (RFC 8176).
+const PASSWORD: &str = "pwd";
 
 /// How a person proved who they are.
 #[derive(Debug, Clone)]
@@ -23,6 +27,10 @@ pub(crate) struct Proof {
     pub(crate) at: Timestamp,
     /// When a second factor was checked.
     pub(crate) mfa_at: Option<Timestamp>,
+    /// In whose words how (`acr`).
+    pub(crate) acr: Option<String>,
+    /// With which means (`amr`).
+    pub(crate) amr: Vec<String>,
     /// How long the sign-in may last.
     pub(crate) lasts: Duration,
 }
@@ -31,11 +39,25 @@ pub(crate) struct Proof {
 const TABS: Duration = Duration::from_secs(600);
 
 impl Proof {
+    /// The password of an account of this gateway.
+    pub(crate) fn password(now: Timestamp) -> Self {
+        Self {
+            idp: User::LOCAL.to_owned(),
+            at: now,
+            mfa_at: None,
+            acr: None,
+            amr: vec![PASSWORD.to_owned()],
+            lasts: lifetimes::BROWSER_SIGN_IN,
+        }
+    }
+
     /// Whether a sign-in of the same person rests on a proof like this one already, so that a new one would add nothing
     /// and cut what the first tab has opened.
     pub(crate) fn is_of(&self, sign_in: &SignIn) -> bool {
         let apart = self.at.since(sign_in.authenticated_at).max(sign_in.authenticated_at.since(self.at));
-        sign_in.idp == self.idp && sign_in.mfa_at.is_some() == self.mfa_at.is_some() && apart <= TABS
+        let is_alike = sign_in.mfa_at.is_some() == self.mfa_at.is_some()
+            && (&sign_in.acr, &sign_in.amr) == (&self.acr, &self.amr);
+        sign_in.idp == self.idp && is_alike && apart <= TABS
     }
 }
 
@@ -60,6 +82,8 @@ pub(crate) async fn come_in(
         idp: proof.idp.clone(),
         authenticated_at: proof.at,
         mfa_at: proof.mfa_at,
+        acr: proof.acr.clone(),
+        amr: proof.amr.clone(),
         expires_at: now.plus(proof.lasts),
         ended_at: None,
         end_reason: None,

@@ -10,9 +10,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use postern_identity::{Attempted, DoorRefused, HashRefused, Password, lifetimes};
+use postern_identity::{Attempted, DoorRefused, HashRefused, Password};
 use postern_ids::Name;
-use postern_store::{LocalAccount, Object, Provider, User};
+use postern_store::{LocalAccount, Object, Provider};
 use secrecy::ExposeSecret;
 use std::time::Duration;
 
@@ -66,12 +66,7 @@ pub(crate) async fn submit(
     };
     match (state.door().check(attempted, password, now).await, account) {
         (Ok(()), Some(account)) => {
-            let proof = Proof {
-                idp: User::LOCAL.to_owned(),
-                at: now,
-                mfa_at: None,
-                lasts: lifetimes::BROWSER_SIGN_IN,
-            };
+            let proof = Proof::password(now);
             let onward = after_form(&next);
             come_in(&state, &headers, account.user.id, &proof, onward, now)
                 .await

@@ -56,7 +56,7 @@ async fn back(
     let known = state.providers().find(state.store(), state.issuer(), &name).await?;
     let known = known.ok_or(PageFailure::NotFound)?;
     let waiting = Waiting::of(state, headers, callback.state.as_deref())?;
-    let waiting = waiting.ok_or(PageFailure::NotSignedIn(Rejected::State))?;
+    let waiting = waiting.ok_or_else(|| failed(&name, &Rejected::State.into()))?;
     let (next, who, mfa) = (waiting.next(), waiting.who, waiting.mfa);
     let now = state.now();
     let answer = known.party.finish(callback, waiting.pending, now, Instant::now()).await;
@@ -125,7 +125,8 @@ fn proof(known: &Known, signed_in: &SignedIn, now: Timestamp) -> Proof {
         Some(_) => lifetimes::BROWSER_SIGN_IN,
         None => lifetimes::UNREFRESHED_SIGN_IN,
     };
-    Proof { idp: known.provider.name.to_string(), at, mfa_at: has_second.then_some(at), lasts }
+    let (acr, amr) = (person.acr.clone(), person.amr.clone());
+    Proof { idp: known.provider.name.to_string(), at, mfa_at: has_second.then_some(at), acr, amr, lasts }
 }
 
 /// What is kept of the provider's word beside the sign-in.

@@ -24,7 +24,10 @@ pub(crate) fn routes() -> Router<WebState> {
     Router::new()
         .route("/oidc/{provider}/start", get(start::start))
         .route("/oidc/{provider}/callback", get(back::callback))
-        .route("/oidc/{provider}/backchannel-logout", post(signed_out::backchannel))
+        .route(
+            "/oidc/{provider}/backchannel-logout",
+            post(signed_out::backchannel).fallback(signed_out::not_posted),
+        )
 }
 
 /// How often sign-ins are looked after.

@@ -21,7 +21,15 @@ pub(super) async fn backchannel(
         Ok(form) => end(&state, &provider, &form).await,
         Err(_) => Err(StatusCode::BAD_REQUEST),
     };
-    let status = ended.map_or_else(|status| status, |()| StatusCode::OK);
+    answer(ended.map_or_else(|status| status, |()| StatusCode::OK))
+}
+
+/// Whatever else is sent to this address.
+pub(super) async fn not_posted() -> Response {
+    answer(StatusCode::BAD_REQUEST)
+}
+
+fn answer(status: StatusCode) -> Response {
     let body = if status == StatusCode::BAD_REQUEST { r#"{"error":"invalid_request"}"# } else { "" };
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
@@ -54,6 +62,12 @@ async fn end(state: &WebState, provider: &str, form: &Form) -> Result<(), Status
     };
     let ended = state.store().end_sign_ins_of_provider(&name, &whom, "provider_logout", now).await;
     let ended = ended.map_err(|_| later)?;
+    if let (0, SignedOut::Session(session)) = (ended, &whom)
+        && !state.store().knows_provider_session(&name, session).await.map_err(|_| later)?
+    {
+        tracing::warn!(provider = %name, reason = "sid_unknown", "authn.rejected: a logout token names a session that never was");
+        return Err(bad);
+    }
     tracing::info!(provider = %name, sign_ins = ended, "a provider signed a person out");
     Ok(())
 }

@@ -8,7 +8,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use postern_ids::DecisionId;
 use postern_token::opaque;
-use postern_web::apps::{AppPage, page, problem};
+use postern_web::apps::{AppPage, TokenRefused, page, problem};
 use serde_json::Value;
 
 const DECISION: DecisionId = DecisionId::from_bytes([5; 16]);
@@ -33,7 +33,13 @@ fn all<'a>(named: &'a str, request: &'a str) -> Vec<(AppPage<'a>, u16, &'static 
         (AppPage::Unavailable { request }, 503, "unavailable"),
         (AppPage::NotFound, 404, "no_such_resource"),
         (AppPage::HandOverInvalid { retry: "/" }, 400, "handoff_invalid"),
-        (AppPage::BadRequest { label: "path_ambiguous" }, 400, "path_ambiguous"),
+        (AppPage::BadRequest { label: "path_ambiguous", status: 400 }, 400, "path_ambiguous"),
+        (AppPage::BadRequest { label: "header_too_large", status: 431 }, 431, "header_too_large"),
+        (AppPage::Foreign { label: "csrf" }, 403, "csrf"),
+        (AppPage::CookieAmbiguous, 400, "cookie_ambiguous"),
+        (AppPage::Token(TokenRefused::Ambiguous), 400, "authorization_ambiguous"),
+        (AppPage::Token(TokenRefused::NotGood), 401, "token_not_good"),
+        (AppPage::Token(TokenRefused::OutOfReach), 403, "token_out_of_reach"),
         (AppPage::Limit { retry_after_s: 7 }, 429, "limit"),
         (AppPage::SignOut { user: named, resource: named }, 200, "confirm"),
     ]

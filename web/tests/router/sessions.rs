@@ -78,6 +78,8 @@ async fn request(gate: &Gate, bearer: &str) -> Request {
         id: SignInId::mint(now, [1; 10]),
         at: now,
         mfa_at: None,
+        acr: None,
+        amr: Vec::new(),
         expires_at: Timestamp::MAX,
         idp: "local".into(),
     };

@@ -1,10 +1,11 @@
 //! Why a request has no answer of the application, and how that is said: as a page to people, as a problem to programs.
 
 use super::{hosts::App, request::Nature};
-use crate::sessions::{Fresher, Refused};
+use crate::sessions::Refused;
 use axum::body::Body;
-use http::{Response, StatusCode};
+use http::Response;
 use postern_ids::{Ended, Refusal};
+use postern_policy::Fresher;
 use postern_web::apps::{self, AppPage};
 use url::form_urlencoded;
 
@@ -55,9 +56,7 @@ pub(super) fn told(trouble: &Trouble, about: &About<'_>) -> Response<Body> {
         Trouble::Timeout => AppPage::Timeout { resource, request },
         Trouble::NotAsserted => AppPage::Unavailable { request },
         Trouble::BadUpstream => AppPage::BadUpstream { resource, request },
-        Trouble::Foreign => {
-            return say_with(AppPage::BadRequest { label: "origin" }, about.nature, StatusCode::FORBIDDEN);
-        }
+        Trouble::Foreign => AppPage::Foreign { label: "origin" },
     };
     say(page, about.nature)
 }
@@ -69,6 +68,9 @@ fn step_up(trouble: &Trouble, next: &str) -> Option<String> {
     query.append_pair("next", next).append_pair("max_age", "0");
     if fresher.second_factor {
         query.append_pair("mfa", "1");
+    }
+    if let Some(acr) = &fresher.acr {
+        query.append_pair("acr", acr);
     }
     Some(format!("/.postern/sign-in?{}", query.finish()))
 }
@@ -103,18 +105,10 @@ fn of_refusal<'a>(
 
 /// A request that cannot be taken as it is.
 pub(super) fn bad_request(refused: postern_canonical::Refused, nature: &Nature) -> Response<Body> {
-    let status = StatusCode::from_u16(refused.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    say_with(AppPage::BadRequest { label: refused.label() }, nature, status)
+    say(AppPage::BadRequest { label: refused.label(), status: refused.status() }, nature)
 }
 
 /// As a page or as a problem.
 pub(super) fn say(page: AppPage<'_>, nature: &Nature) -> Response<Body> {
     if nature.shows_pages { apps::page(page) } else { apps::problem(page) }
-}
-
-/// The same with another status.
-pub(super) fn say_with(page: AppPage<'_>, nature: &Nature, status: StatusCode) -> Response<Body> {
-    let mut response = say(page, nature);
-    *response.status_mut() = status;
-    response
 }

@@ -2,8 +2,7 @@
 
 use super::{
     BrowserIngress,
-    answer::{say, say_with},
-    bearer,
+    answer::say,
     hosts::App,
     request::Nature,
     who::{Asker, Unknown},
@@ -13,12 +12,13 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use postern_canonical::{CanonicalRequest, read_cookie};
+use postern_identity::oidc::is_acr;
 use postern_ids::Timestamp;
 use postern_policy::model::Compatible;
 use postern_store::Actor;
 use postern_token::opaque::{Opaque, OpaqueKind};
 use postern_web::{
-    apps::AppPage,
+    apps::{AppPage, TokenRefused},
     hand_over::{
         APP_COOKIE, AppCookie, Asked, HandOverInvalid, PRE_COOKIE, StepUp, clear_cookie, set_cookie,
     },
@@ -140,20 +140,18 @@ impl BrowserIngress {
         nature: &Nature,
         now: Timestamp,
     ) -> Response<Body> {
-        let invalid = || say(AppPage::HandOverInvalid { retry: "/" }, nature);
         let (Some(code), Some(pre)) = (parameter(request, "code"), pre_cookie(request.headers())) else {
-            return invalid();
+            return hand_over_invalid(app, nature, &"no code, or not the browser that began");
         };
         let arrived = match self.hand_over.redeem(&app.authority, pre.hash(), &code, now) {
             Ok(arrived) => arrived,
             Err(error) => {
-                tracing::info!(host = %app.authority, reason = %error, "handoff_invalid");
                 // Of two tabs that begin at once, the later one's pre-cookie replaces the earlier one's: that one goes round
                 // once more. A code from elsewhere leads only to a sign-in of this browser's own.
                 let begun = self.hand_over.wanted(&app.authority, &code, now);
                 return match begun.filter(|_| error == HandOverInvalid::OtherBrowser && nature.navigates) {
                     Some(next) => self.lead_to_sign_in(request.headers(), app, next, None, now),
-                    None => invalid(),
+                    None => hand_over_invalid(app, nature, &error),
                 };
             }
         };
@@ -199,7 +197,7 @@ impl BrowserIngress {
         now: Timestamp,
     ) -> Response<Body> {
         let Some(way) = self.way_back(request, app, now) else {
-            return say(AppPage::HandOverInvalid { retry: "/" }, nature);
+            return hand_over_invalid(app, nature, &"no way back that this gateway sealed a moment ago");
         };
         match way.rest.split_first() {
             Some((first, rest)) => see_other(&self.join_url(first, rest.to_vec(), way.page, now)),
@@ -216,9 +214,7 @@ impl BrowserIngress {
         now: Timestamp,
     ) -> Response<Body> {
         if !is_own_page(request.headers(), app) {
-            let mut response = say(AppPage::BadRequest { label: "csrf" }, nature);
-            *response.status_mut() = StatusCode::FORBIDDEN;
-            return response;
+            return say(AppPage::Foreign { label: "csrf" }, nature);
         }
         if let Ok(asker) = self.person(request.headers(), app, now).await
             && let (Some(sign_in), postern_policy::model::PrincipalId::User(id)) =
@@ -249,25 +245,24 @@ impl BrowserIngress {
     }
 }
 
+fn hand_over_invalid(app: &App, nature: &Nature, why: &dyn std::fmt::Display) -> Response<Body> {
+    tracing::warn!(host = %app.authority, reason = "handoff_invalid", %why, "authn.rejected: a hand-over came to nothing");
+    say(AppPage::HandOverInvalid { retry: "/" }, nature)
+}
+
 /// What is told to whoever is not known, apart from the way to sign in.
 pub(super) fn not_known(
     unknown: Unknown,
     (app, nature): (&App, &Nature),
     headers: &HeaderMap,
 ) -> Response<Body> {
-    let refused = |refused: bearer::Refused, status| {
-        say_with(AppPage::BadRequest { label: refused.label() }, nature, status)
-    };
     match unknown {
         Unknown::SignedOut => challenge(say(AppPage::SignedOutMeanwhile, nature), app, headers),
-        Unknown::Token(bearer::Refused::NotGood) => {
-            challenge(refused(bearer::Refused::NotGood, StatusCode::UNAUTHORIZED), app, headers)
+        Unknown::Token(TokenRefused::NotGood) => {
+            challenge(say(AppPage::Token(TokenRefused::NotGood), nature), app, headers)
         }
-        Unknown::Token(bearer::Refused::OutOfReach) => {
-            refused(bearer::Refused::OutOfReach, StatusCode::FORBIDDEN)
-        }
-        Unknown::Token(ambiguous) => refused(ambiguous, StatusCode::BAD_REQUEST),
-        Unknown::CookieAmbiguous => say(AppPage::BadRequest { label: "cookie_ambiguous" }, nature),
+        Unknown::Token(refused) => say(AppPage::Token(refused), nature),
+        Unknown::CookieAmbiguous => say(AppPage::CookieAmbiguous, nature),
         Unknown::Unavailable => say(AppPage::Unavailable { request: &nature.id.to_string() }, nature),
     }
 }
@@ -308,11 +303,12 @@ fn parameter(request: &Request<Incoming>, name: &str) -> Option<String> {
     values.next().is_none().then(|| value.into_owned())
 }
 
-/// What a denial page asks for: `?max_age=`, `?mfa`.
+/// What a denial page asks for: `?max_age=`, `?mfa`, `?acr=`.
 fn step_up(request: &Request<Incoming>) -> Option<StepUp> {
     let max_age = parameter(request, "max_age").and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let mfa = parameter(request, "mfa").is_some();
-    (max_age.is_some() || mfa).then_some(StepUp { max_age, acr: None, mfa })
+    let acr = parameter(request, "acr").filter(|acr| is_acr(acr));
+    (max_age.is_some() || mfa || acr.is_some()).then_some(StepUp { max_age, acr, mfa })
 }
 
 fn whoami(asker: &Asker) -> Response<Body> {

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use postern_canonical::{CanonicalRequest, read_cookie};
 use postern_ids::{SignInId, Timestamp};
 use postern_policy::model::{Credential, Principal, PrincipalId};
-use postern_web::hand_over::APP_COOKIE;
+use postern_web::{apps::TokenRefused, hand_over::APP_COOKIE};
 use std::sync::Arc;
 
 /// Whoever asks, proven.
@@ -44,7 +44,7 @@ pub(super) enum Unknown {
     /// Our cookie came twice: one of them may have been planted (C3).
     CookieAmbiguous,
     /// A token of ours gets nowhere.
-    Token(bearer::Refused),
+    Token(TokenRefused),
     /// The store would have to be asked, and is away.
     Unavailable,
 }
@@ -53,9 +53,9 @@ impl From<bearer::Refused> for Unknown {
     fn from(refused: bearer::Refused) -> Self {
         match refused {
             bearer::Refused::Unavailable => Self::Unavailable,
-            bearer::Refused::Ambiguous | bearer::Refused::NotGood | bearer::Refused::OutOfReach => {
-                Self::Token(refused)
-            }
+            bearer::Refused::Ambiguous => Self::Token(TokenRefused::Ambiguous),
+            bearer::Refused::NotGood => Self::Token(TokenRefused::NotGood),
+            bearer::Refused::OutOfReach => Self::Token(TokenRefused::OutOfReach),
         }
     }
 }

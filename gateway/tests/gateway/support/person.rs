@@ -94,6 +94,8 @@ async fn sign_in(scene: &Scene, user: UserId) -> SignInId {
         idp: "local".to_owned(),
         authenticated_at: now(),
         mfa_at: None,
+        acr: None,
+        amr: Vec::new(),
         expires_at: now().plus(Duration::from_secs(3_600)),
         ended_at: None,
         end_reason: None,

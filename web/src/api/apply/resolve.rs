@@ -6,6 +6,7 @@ use postern_api::{
     ResourceKind, SelectorSpec, SubjectSpec, UserDocument, WindowDocument,
 };
 use postern_identity::oidc::Email;
+use postern_identity::oidc::{ACR_MAX, is_acr};
 use postern_ids::{GroupId, Name, ResourceId, ServiceAccountId, SiteId, UserId};
 use postern_policy::{
     exchange_entities,
@@ -220,6 +221,11 @@ fn conditions(world: &World, conditions: &ConditionsSpec) -> Result<Conditions, 
     for threshold in conditions.sign_in_within.iter().chain(&conditions.mfa_within) {
         named(&world.thresholds, threshold)?;
     }
+    if let Some(odd) = conditions.acr.iter().find(|word| !is_acr(word)) {
+        return Err(format!(
+            "acr: {odd:?} is no word of a provider: 1 to {ACR_MAX} characters without spaces"
+        ));
+    }
     let cidrs: Result<Vec<ipnet::IpNet>, Mistake> = conditions
         .source_cidrs
         .iter()
@@ -230,6 +236,7 @@ fn conditions(world: &World, conditions: &ConditionsSpec) -> Result<Conditions, 
         source_cidrs: cidrs?,
         sign_in_within: conditions.sign_in_within.clone(),
         mfa_within: conditions.mfa_within.clone(),
+        acr: conditions.acr.clone(),
     })
 }
 
