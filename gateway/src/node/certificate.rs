@@ -3,21 +3,21 @@
 use super::{
     files::{self, StateDir},
     first_start::{self, hex},
-    foundation::chain,
 };
 use crate::{
     config::{CertificateFiles, Config},
-    exit::Failure,
+    exit::{Failure, chain},
     policies::wall_clock,
     tls::{Authority, Certificates, PerHost, covers},
 };
+use arc_swap::ArcSwap;
 use postern_store::Store;
 use rustls::sign::CertifiedKey;
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 use url::{Host, Url};
 
 /// Where certificates come from.
-enum Source {
+pub(super) enum Source {
     Files(Vec<CertificateFiles>),
     Own { authority: Arc<Authority>, hosts: Vec<Host<String>> },
 }
@@ -26,7 +26,8 @@ enum Source {
 #[derive(Clone)]
 pub(super) struct Presented {
     pub(super) certificates: Arc<Certificates>,
-    source: Arc<Source>,
+    /// What a reload says counts for everybody who renews.
+    pub(super) source: Arc<ArcSwap<Source>>,
 }
 
 impl Presented {
@@ -40,7 +41,7 @@ impl Presented {
             let source = Source::Files(config.certificates.clone());
             let certificates = source.issue()?;
             tell_uncovered(&certificates, config);
-            return Ok(Self { certificates: Certificates::several(certificates), source: Arc::new(source) });
+            return Ok(Self::new(Certificates::several(certificates), source));
         }
         let hosts = hosts(public_url, gateways);
         let authority = Arc::new(first_start::authority(store).await?);
@@ -51,54 +52,45 @@ impl Presented {
         );
         let first = issue(&authority, &hosts)?;
         let per_host = per_host(Arc::clone(&authority));
-        let source = Arc::new(Source::Own { authority, hosts });
-        Ok(Self { certificates: Certificates::issuing(first, per_host), source })
+        Ok(Self::new(Certificates::issuing(first, per_host), Source::Own { authority, hosts }))
+    }
+
+    fn new(certificates: Arc<Certificates>, source: Source) -> Self {
+        let presented = Self { certificates, source: Arc::new(ArcSwap::from_pointee(source)) };
+        presented.tell_standing();
+        presented
     }
 
     /// The fingerprint that clients pin, if the gateway is its own authority.
     pub(super) fn ca_sha256(&self) -> Option<[u8; 32]> {
-        match &*self.source {
+        match &**self.source.load() {
             Source::Files(_) => None,
             Source::Own { authority, .. } => Some(authority.fingerprint()),
         }
     }
 
-    /// Presents certificates that were read or issued now. A bad one changes nothing.
-    fn renew(&self) -> Result<(), Failure> {
-        self.certificates.replace(self.source.issue()?);
-        Ok(())
-    }
-
     /// Presents the certificates of this configuration's files as they are now, or new ones of the own authority. A bad
     /// one changes nothing. Whether the node is its own authority is not for this to change.
-    pub(super) fn renew_as(&mut self, config: &Config) -> Result<(), Failure> {
-        let source = match (config.certificates.as_slice(), &*self.source) {
+    pub(super) fn renew_as(&self, config: &Config) -> Result<(), Failure> {
+        let before = self.source.load_full();
+        let source = match (config.certificates.as_slice(), &*before) {
             ([_, ..], Source::Files(_)) => Arc::new(Source::Files(config.certificates.clone())),
-            (_, Source::Own { .. }) | ([], Source::Files(_)) => Arc::clone(&self.source),
+            (_, Source::Own { .. }) | ([], Source::Files(_)) => before,
         };
         let certificates = source.issue()?;
         if let Source::Files(_) = &*source {
             tell_uncovered(&certificates, config);
         }
-        self.certificates.replace(certificates);
-        self.source = source;
+        self.take(certificates)?;
+        self.source.store(source);
+        self.tell_standing();
         Ok(())
-    }
-
-    /// Renews in time, for ever.
-    pub(super) async fn keep_fresh(self) -> Infallible {
-        loop {
-            tokio::time::sleep(Authority::renewal_after()).await;
-            if let Err(error) = self.renew() {
-                tracing::error!(error = %error, "the certificate could not be renewed");
-            }
-        }
     }
 }
 
 impl Source {
     /// At least one.
-    fn issue(&self) -> Result<Vec<CertifiedKey>, Failure> {
+    pub(super) fn issue(&self) -> Result<Vec<CertifiedKey>, Failure> {
         match self {
             Self::Files(files) => files
                 .iter()

@@ -54,9 +54,7 @@ pub(super) fn maintain(
     lifecycle.maintain("cleaning", clean(ground.store.clone()));
     lifecycle.maintain("keys", refresh_keys(Arc::clone(keys), ground.store.clone()));
     lifecycle.maintain("key announcements", present.connectors.clone().announce_changes());
-    if config.certificates.is_empty() {
-        lifecycle.maintain("certificate", presented.clone().keep_fresh());
-    }
+    lifecycle.maintain("certificate", presented.clone().keep_fresh());
 }
 
 async fn clean(store: Store) -> Infallible {

@@ -12,6 +12,7 @@ mod patience;
 mod policy;
 mod present;
 mod reload;
+mod renewal;
 mod serve;
 mod start;
 mod stop;

@@ -39,6 +39,7 @@ fn describe() {
     describe_gauge!("postern_client_links", "Links from clients.");
     describe_histogram!("postern_admission_seconds", "From an open request to its answer.");
     describe_counter!("postern_dial_refused_total", "Dials that were refused, by peer kind and reason.");
+    describe_gauge!("postern_certificate_until_seconds", "When the first certificate ends, as a Unix time.");
     describe_gauge!("postern_policy_revision", "The policy revision that decides.");
     describe_gauge!("postern_policy_staleness_seconds", "Time since the store last confirmed the revision.");
     describe_counter!("postern_policy_refused_total", "Policy snapshots that did not build.");

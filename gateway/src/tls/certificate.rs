@@ -1,6 +1,6 @@
 //! The certificates that are presented, chosen by the name that is asked for, replaceable while connections come in.
 
-use super::per_host::PerHost;
+use super::{per_host::PerHost, validity::Validity};
 use crate::config::CertificateFiles;
 use arc_swap::ArcSwap;
 use postern_tunnel_io::tls::crypto_provider;
@@ -72,6 +72,11 @@ impl Certificates {
         }
     }
 
+    /// The certificates that are chosen from, without those of applications.
+    pub fn presented(&self) -> Arc<Vec<Arc<CertifiedKey>>> {
+        self.current.load_full()
+    }
+
     /// Says under which hosts applications are published, once: only these get certificates of their own.
     pub fn publish(&self, is_published: impl Fn(&str) -> bool + Send + Sync + 'static) {
         if let Some(per_host) = &self.per_host {
@@ -112,6 +117,11 @@ impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.select(hello.server_name())
     }
+}
+
+/// When a certificate is good; none if that cannot be read.
+pub fn validity(certified: &CertifiedKey) -> Option<Validity> {
+    Validity::of(certified.cert.first()?)
 }
 
 /// Whether clients take a certificate for this name, wildcards included.
