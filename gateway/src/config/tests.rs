@@ -1,4 +1,6 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod documents;
 
 use super::*;
 use std::{fs, os::unix::fs::PermissionsExt};
