@@ -3,7 +3,7 @@
 use super::{files::StateDir, patience};
 use crate::{
     config::{Config, StoreUrl, prepare_state_dir},
-    exit::Failure,
+    exit::{Failure, chain},
     policies::wall_clock,
 };
 use postern_ids::NodeId;
@@ -83,19 +83,4 @@ fn on_journal(error: JournalError) -> Failure {
         JournalError::OtherNode { .. } => Failure::Config(text),
         JournalError::File { .. } | JournalError::Damaged { .. } => Failure::Unavailable(text),
     }
-}
-
-/// An error with everything that it stands on.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -1,7 +1,7 @@
 //! Sessions that go on over another lane: who wins, whom they wait for, and how they end.
 
 use crate::support::{
-    Stage, now,
+    Stage,
     streams::{Answer, Holder, StreamClient, echoed, reset_code},
 };
 use postern_ids::{Ended, Refusal, StreamId};

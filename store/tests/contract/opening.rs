@@ -90,6 +90,27 @@ async fn l03_a_postgres_store_never_makes_a_master_key() {
 }
 
 #[tokio::test]
+async fn f08_only_a_database_that_may_answer_later_is_worth_waiting_for() {
+    let open = async |url: &str| {
+        let database = Database::Postgres { url: url.into() };
+        let config =
+            postern_store::StoreConfig { database, master_key_file: "/nonexistent".into(), migrate: false };
+        Store::open(config, NOW).await.err().unwrap()
+    };
+    // Nobody listens there yet.
+    assert!(open("postgres://postern@127.0.0.1:1/postern").await.may_pass());
+    assert!(!open("postgres://u:p@h:notaport/d").await.may_pass());
+    let Some(f) = crate::fixture::Fixture::postgres().await else { return };
+    let Database::Postgres { url } = &f.config.database else { unreachable!("a Postgres fixture") };
+    let (server, _) = url.rsplit_once('/').unwrap();
+    let unknown = open(&format!("{server}/a_database_that_nobody_made")).await;
+    assert!(!unknown.may_pass(), "{unknown:?}");
+    let no_key = open(url).await;
+    assert!(!no_key.may_pass(), "{no_key:?}");
+    f.finish().await;
+}
+
+#[tokio::test]
 async fn l03_the_database_url_is_in_no_debug_text() {
     let database = Database::Postgres { url: "postgres://u:hunter2@h/d".into() };
     assert!(!format!("{database:?}").contains("hunter2"));
