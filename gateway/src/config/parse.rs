@@ -55,7 +55,7 @@ impl Reader<'_> {
     fn mode(&mut self) -> Option<Mode> {
         let proxies = self.trusted_proxies();
         let name = self.text("listen.mode").unwrap_or_else(|| "tls".to_owned());
-        let given = self.settings.entry("listen.trusted_proxies").is_some();
+        let given = proxies.as_ref().is_none_or(|proxies| !proxies.is_empty());
         match (name.as_str(), proxies) {
             ("tls", _) if given => {
                 let at = self.at("listen.trusted_proxies");
@@ -67,9 +67,7 @@ impl Reader<'_> {
                 None
             }
             ("tls", _) => Some(Mode::Tls),
-            ("tls_proxy_v2" | "http_behind_proxy", proxies)
-                if !given || proxies.as_ref().is_some_and(Vec::is_empty) =>
-            {
+            ("tls_proxy_v2" | "http_behind_proxy", _) if !given => {
                 self.wrong(
                     self.at("listen.mode"),
                     format!("listen.mode = {name:?} needs listen.trusted_proxies"),

@@ -3,7 +3,7 @@
 
 use super::{Authority, Certificates, server_config};
 use postern_ids::Timestamp;
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName, sign::CertifiedKey};
+use rustls::{ClientConfig, RootCertStore, client::Resumption, pki_types::ServerName, sign::CertifiedKey};
 use std::{
     collections::HashSet,
     sync::{
@@ -37,7 +37,9 @@ impl Pair {
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
+        let mut client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
+        // A resumed session shows the certificate of the first.
+        client.resumption = Resumption::disabled();
         let server = server_config(Arc::clone(certificates)).unwrap();
         Self { acceptor: TlsAcceptor::from(server), connector: TlsConnector::from(Arc::new(client)) }
     }
@@ -97,6 +99,5 @@ fn f24_what_connectors_pinned_outlives_every_rotation() {
     let (before, after) = (Authority::from_pkcs8(&key).unwrap(), Authority::from_pkcs8(&key).unwrap());
     let (one, other) = (issue(&before), issue(&after));
     assert_ne!(one.cert[0], other.cert[0], "another leaf with another key");
-    assert_eq!(one.cert[1], other.cert[1], "under the authority that was pinned");
-    assert_eq!(before.fingerprint(), after.fingerprint());
+    assert_eq!(before.fingerprint(), after.fingerprint(), "under the authority that was pinned");
 }

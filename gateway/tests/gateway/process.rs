@@ -136,7 +136,7 @@ fn l06_a_state_directory_that_others_may_read_stops_the_start() {
 fn j15_a_master_key_that_others_know_ends_with_78_and_says_how_to_make_one() {
     let zeros = "A".repeat(43);
     let words = "VGhlIHF1aWNrIGJyb3duIGZveCBqdW1wcyBvdmVyIGE";
-    let published = "YD3rEBXKcb4rc67whX13gR81LAc7YQjXLZijCQkU3_Q";
+    let published = "YD3rEBXKcb4rc67whX13gR81LAc7YQjXLZgQowkU3_Q";
     for (key, told) in [(zeros.as_str(), "repeat"), (words, "text"), (published, "public document")] {
         let dir = tempfile::tempdir().unwrap();
         let path = config(dir.path(), "");

@@ -164,6 +164,19 @@ async fn a_connector_that_knows_a_newer_attempt_sends_the_client_back_to_try_aga
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn t06_a_stream_that_another_lane_took_with_the_first_grant_is_killed_with_its_session() {
+    let mut stage = Stage::new().await;
+    stage.holder.answer(Answer::Refuse(Refusal::Superseded.code()));
+    let (link, _incoming) = stage.dial().await;
+    let opened = stage.client.open(&link, "db-1").await;
+    assert_eq!(opened.map(|_| ()), Err(Refusal::Superseded.code()));
+    let session = stage.holder.arrived()[0].claims.session;
+    stage.ended(session, Ended::NotOpened).await;
+    let order = (session, Ended::NotOpened.code());
+    stage.scene.until(|| stage.holder.kills() == [order]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_over_at_its_connector_is_over_here() {
     let mut stage = Stage::new().await;
     let session = stage.open_and_lose().await;

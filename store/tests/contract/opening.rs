@@ -64,7 +64,7 @@ contract! {
 
     async fn j15_a_master_key_that_others_know_opens_no_store(f) {
         f.store.close().await;
-        let published = "postern-master-key-v1:YD3rEBXKcb4rc67whX13gR81LAc7YQjXLZijCQkU3_Q\n";
+        let published = "postern-master-key-v1:YD3rEBXKcb4rc67whX13gR81LAc7YQjXLZgQowkU3_Q\n";
         std::fs::write(&f.config.master_key_file, published).unwrap();
         let refused = Store::open(f.config.clone(), NOW).await.err();
         assert!(refused.is_some_and(|error| error.to_string().contains("no secret")), "the key opened a store");

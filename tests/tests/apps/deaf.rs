@@ -1,45 +1,14 @@
 //! Browsers that take what they are sent slowly or not at all: the end of a right does not wait for them.
 
-use crate::support::{CUT_WITHIN, SOON};
+use crate::support::{CUT_WITHIN, Endless, SOON};
 use anyhow::Result;
-use postern_tests::apps::{Hostile, Scene, Visitor};
+use postern_tests::apps::{Scene, Visitor};
 use postern_tests::h2::{self, END_STREAM, Frame, kind};
 use postern_tests::{Process, Raw, scenario, until};
-use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Takes away the right to `/endless` alone: the session that it belongs to goes on.
 const FORBID: &str = "kind: policy\nname: no-end\ntext: |\n  forbid(principal, action == Action::\"http\", resource) when { context.path == \"/endless\" };\n";
-
-/// An application that sends without end, and how many of its answers are under way.
-struct Endless {
-    app: Hostile,
-    open: Arc<AtomicUsize>,
-}
-
-impl Endless {
-    fn start() -> Result<Self> {
-        let open = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&open);
-        let app = Hostile::start(move |stream, head| {
-            if !head.starts_with("GET /endless ") {
-                return stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_ok();
-            }
-            counted.fetch_add(1, Ordering::SeqCst);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n");
-            while stream.write_all(&[b'x'; 64 * 1024]).is_ok() {}
-            counted.fetch_sub(1, Ordering::SeqCst);
-            false
-        })?;
-        Ok(Self { app, open })
-    }
-
-    fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
-    }
-}
 
 /// Alice, signed in at such an application, with her cookie there.
 fn begin(scene: &Scene, endless: &Endless) -> Result<(Visitor, String)> {

@@ -2,6 +2,7 @@
 //! answers a row of the threat catalogue bears its id.
 
 mod bodies;
+mod crowd;
 mod cuts;
 mod deaf;
 mod hostile;

@@ -136,6 +136,17 @@ mod tests {
     }
 
     #[test]
+    fn r01_a_thousand_lanes_of_one_principal_leave_another_its_half() {
+        let greedy = (1_000..2_000).map(|lane| (1, lane));
+        let lanes: Vec<(u64, u32)> = greedy.chain([(2, 20)]).collect();
+        let sent = shares(&lanes, 8_000);
+        let (all, other): (usize, usize) = (sent.values().sum(), sent.get(&20).copied().unwrap_or_default());
+        assert!(other * 10 >= all * 4, "{other} of {all} bytes: less than half, by more than 20 %");
+        let most = sent.iter().filter(|(lane, _)| **lane != 20).map(|(_, bytes)| *bytes).max();
+        assert!(most.is_some_and(|most| most <= 3_000), "{most:?}: its own lanes share what it gets");
+    }
+
+    #[test]
     fn a_sparse_lane_goes_before_bulk() {
         let mut schedule = Schedule::default();
         let bulk = schedule.enter(1, 1, QUANTUM);
