@@ -66,7 +66,7 @@ impl Endless {
         let open = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&open);
         let app = Hostile::start(move |stream, head| {
-            if !head.starts_with("GET /endless ") {
+            if !head.starts_with("GET /endless") {
                 return stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_ok();
             }
             counted.fetch_add(1, Ordering::SeqCst);
