@@ -10,7 +10,6 @@ mod framing;
 mod headers;
 mod host;
 mod path;
-mod redirect;
 mod refused;
 mod request;
 mod target;
@@ -22,7 +21,6 @@ pub use headers::{
 };
 pub use host::{Host, HostError};
 pub use path::{CanonicalPath, EncodedSlash, PathAmbiguous};
-pub use redirect::{Next, NextRefused, safe_next};
 pub use refused::Refused;
 pub use request::CanonicalRequest;
 pub use target::{Target, TargetForm};
