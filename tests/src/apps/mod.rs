@@ -2,6 +2,7 @@
 
 mod certificate;
 mod chromium;
+mod endless;
 mod git_server;
 mod greeter;
 mod grpc;
@@ -16,6 +17,7 @@ mod websocket;
 
 pub use certificate::Certificate;
 pub use chromium::Chromium;
+pub use endless::Endless;
 pub use git_server::GitServer;
 pub use greeter::Greeter;
 pub use grpc::Grpc;

@@ -1,8 +1,8 @@
 //! Browsers that take what they are sent slowly or not at all: the end of a right does not wait for them.
 
-use crate::support::{CUT_WITHIN, Endless, SOON};
+use crate::support::{CUT_WITHIN, SOON};
 use anyhow::Result;
-use postern_tests::apps::{Scene, Visitor};
+use postern_tests::apps::{Endless, Scene, Visitor};
 use postern_tests::h2::{self, END_STREAM, Frame, kind};
 use postern_tests::{Process, Raw, scenario, until};
 use std::time::Instant;

@@ -2,7 +2,6 @@
 //! answers a row of the threat catalogue bears its id.
 
 mod bodies;
-mod crowd;
 mod cuts;
 mod deaf;
 mod hostile;

@@ -1,12 +1,9 @@
 //! What these tests share.
 
 use anyhow::{Context, Result};
-use postern_tests::apps::{Hostile, Scene, Visitor, WebSocket};
+use postern_tests::apps::{Scene, Visitor, WebSocket};
 use postern_tests::curl::Answer;
 use serde_json::Value;
-use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// For what takes a moment when the machine is free.
@@ -53,32 +50,4 @@ pub(crate) fn open_websocket(scene: &Scene, visitor: &Visitor) -> Result<WebSock
 pub(crate) fn code(answer: &Answer) -> Result<String> {
     let problem = answer.json()?;
     Ok(problem["code"].as_str().with_context(|| answer.body.clone())?.to_owned())
-}
-
-/// An application that sends without end, and how many of its answers are under way.
-pub(crate) struct Endless {
-    pub(crate) app: Hostile,
-    open: Arc<AtomicUsize>,
-}
-
-impl Endless {
-    pub(crate) fn start() -> Result<Self> {
-        let open = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&open);
-        let app = Hostile::start(move |stream, head| {
-            if !head.starts_with("GET /endless") {
-                return stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_ok();
-            }
-            counted.fetch_add(1, Ordering::SeqCst);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n");
-            while stream.write_all(&[b'x'; 64 * 1024]).is_ok() {}
-            counted.fetch_sub(1, Ordering::SeqCst);
-            false
-        })?;
-        Ok(Self { app, open })
-    }
-
-    pub(crate) fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
-    }
 }

@@ -1,11 +1,13 @@
 //! One person who takes all there is to be had, and what is left for everybody else.
 
-use crate::support::{Endless, SOON};
 use anyhow::{Context, Result};
-use postern_tests::apps::{Scene, Visitor};
+use postern_tests::apps::{Endless, Scene, Visitor};
 use postern_tests::world::OWNER;
 use postern_tests::{Process, scenario, until};
+use std::time::Duration;
 
+/// For what takes a moment when the machine is free.
+const SOON: Duration = Duration::from_secs(30);
 /// Answers without end that one person takes at once.
 const GREEDY: usize = 100;
 /// What the other asks for.
