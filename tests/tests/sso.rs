@@ -83,7 +83,7 @@ const STRONG: &str = "kind: policy\nname: alpha-wants-more\ntext: |\n  forbid (p
 fn an_application_that_asks_for_a_word_of_the_provider_opens_after_a_step_up() -> Result<()> {
     scenario("sso-step-up", |scratch| {
         let scene = Scene::start(scratch)?;
-        let people = json!({ "carol": { "password": CAROL.1, "groups": ["eng"] } });
+        let people = json!({ "carol": { "password": CAROL.1, "groups": ["eng"], "name": "carol" } });
         let (gateway, authority) = (scene.gateway().url().to_owned(), scene.gateway().authority());
         let idp = Idp::start(&scratch.join("idp"), &gateway, "example", &authority, &people)?;
         scene.world.owner.write_secret("idp.secret", postern_tests::idp::CLIENT.1)?;
