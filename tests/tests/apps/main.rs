@@ -11,6 +11,7 @@ mod places;
 mod real;
 mod recipes;
 mod refused;
+mod secrets;
 mod support;
 mod tokens;
 mod upstreams;
