@@ -1,5 +1,6 @@
-//! How long an answer may wait for its peer to take more of it (H15), and when it is broken off. The library waits for ever, and a peer that opens its
-//! window byte by byte keeps it waiting; here the stream is reset, and its neighbours on the connection go on.
+//! How long an answer may wait for its peer to take more of it (H15), and when it is broken off. The library waits for ever,
+//! and a peer that opens its window byte by byte keeps it waiting; here the stream is reset, and its neighbours on the
+//! connection go on.
 
 use crate::listen::cut_short::{CutShort, cut_short};
 use axum::body::Body;
