@@ -35,8 +35,14 @@ function page(request, response) {
 <form method="post" action="/count"><input name="what" value="an order"><button>Order</button></form></html>`);
 }
 
+/** An answer whose connection went before its end is on the list as well. */
+function noteCut(request, response) {
+  response.on('close', () => response.writableFinished || seen.push({ method: 'CUT', url: request.url }));
+}
+
 function bytes(request, response, url) {
   let left = Number(url.searchParams.get('n'));
+  noteCut(request, response);
   response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': left });
   const more = () => {
     while (left > 0) {
@@ -49,8 +55,9 @@ function bytes(request, response, url) {
   more();
 }
 
-function events(response) {
+function events(request, response) {
   let number = 0;
+  noteCut(request, response);
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   const send = () => response.write(`data: ${number++}\n\n`);
   send();
@@ -77,7 +84,7 @@ const pages = {
     json(response, { size, sha256: hash.digest('hex') });
   },
   '/bytes': bytes,
-  '/events': (request, response) => events(response),
+  '/events': events,
   '/slow': (request, response, url) =>
     setTimeout(() => json(response, { slow: true }), Number(url.searchParams.get('ms'))),
   // An answer before the body: the connection stays open, the rest of the body is read.
@@ -150,7 +157,7 @@ function upgrade(request, socket, head) {
   return sockets.handleUpgrade(request, socket, head, (client) => {
     client.send(JSON.stringify(told(request)));
     client.on('message', (data, isBinary) => client.send(data, { binary: isBinary }));
-    client.on('close', (code, reason) => seen.push({ method: 'CLOSE', url: `${code} ${reason}` }));
+    client.on('close', (code, reason) => seen.push({ method: 'CLOSE', url: `${request.url} ${code} ${reason}` }));
     client.on('error', () => {});
   });
 }

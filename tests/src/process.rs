@@ -4,6 +4,7 @@ use crate::{tools, wait};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -88,6 +89,13 @@ impl Process {
             self.child.wait()?;
         }
         Ok(())
+    }
+
+    /// Types a line into the standard input that stays open.
+    pub fn type_line(&mut self, line: &str) -> Result<()> {
+        let name = &self.name;
+        let input = self.child.stdin.as_mut().with_context(|| format!("{name} has no open input"))?;
+        writeln!(input, "{line}").with_context(|| format!("type to {name}"))
     }
 
     /// Waits for it to end by itself.
