@@ -29,6 +29,7 @@ pub(super) async fn follow_policy(
     let policies = Policies::new(first, loaded_at, feed.confirmed(), principals);
     policies.set_refusing(is_refused);
     let (connectors, clients, waiting) = (connectors.clone(), Arc::clone(clients), Arc::clone(held));
+    let tasks = lifecycle.clone();
     let follower = Follower {
         policies: Arc::clone(&policies),
         live: Arc::clone(held.live()),
@@ -37,7 +38,7 @@ pub(super) async fn follow_policy(
         feed,
         reconciled: Box::new(move |snapshot| {
             connectors.reconcile(snapshot);
-            clients.reconcile(snapshot, wall_clock());
+            clients.reconcile(snapshot, wall_clock(), &tasks);
         }),
         looked: Box::new(move || waiting.sweep()),
         unread: BTreeSet::new(),

@@ -1,6 +1,6 @@
 //! Sessions through a whole gateway: TLS on loopback, an embedded store, real links on both sides.
 
-use crate::support::{PATIENCE, Scene, open, refused};
+use crate::support::{PATIENCE, Scene, open, refused, streams::reset_code};
 use postern_ids::{Ended, Refusal};
 use postern_policy::model::Grant;
 use postern_store::{Expect, SessionFilter};
@@ -79,7 +79,9 @@ async fn deleting_a_grant_cuts_its_live_session_within_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn revoking_the_token_closes_the_link_and_cuts_its_sessions() {
+async fn revoking_the_token_cuts_its_sessions_with_the_reason_and_closes_their_links() {
+    /// Enough that a close which overtakes the reset of a session is seen.
+    const LINKS: usize = 16;
     let scene = Scene::start().await;
     let site = scene.site("office").await;
     let resource = scene.resource(site, "db-1").await;
@@ -87,13 +89,20 @@ async fn revoking_the_token_closes_the_link_and_cuts_its_sessions() {
     scene.grant(&account, resource).await;
     let connector = scene.connector(site, "edge-1").await;
     let _echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
-    let _lane = open(&link, "db-1").await.unwrap().lane;
+    let mut links = Vec::new();
+    for _ in 0..LINKS {
+        let (link, incoming) = scene.dial_client(&account.token).await.unwrap();
+        let lane = open(&link, "db-1").await.unwrap().lane;
+        links.push((link, incoming, lane));
+    }
     let mut change = scene.change().await;
     change.revoke_service_token(account.token_id).await.unwrap();
     scene.commit(change).await;
-    let closed = tokio::time::timeout(PATIENCE, link.closed()).await.unwrap();
-    assert_eq!(closed.code, Refusal::Unauthenticated.code());
+    for (link, _incoming, lane) in &mut links {
+        assert_eq!(reset_code(lane).await, Ended::SignedOut.code(), "the reason comes before the close");
+        let closed = tokio::time::timeout(PATIENCE, link.closed()).await.unwrap();
+        assert_eq!(closed.code, Refusal::Unauthenticated.code());
+    }
     assert!(scene.dial_client(&account.token).await.is_err(), "the cache does not outlive the revocation");
 }
 

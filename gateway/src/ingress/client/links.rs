@@ -1,6 +1,7 @@
 //! The links of clients, so that they can be told to go elsewhere and closed when nobody stands behind them any more.
 
 use super::Caller;
+use crate::lifecycle::Lifecycle;
 use postern_ids::{Refusal, Timestamp};
 use postern_policy::Snapshot;
 use postern_tunnel_io::Link;
@@ -10,7 +11,12 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
+use tokio::time::timeout;
+
+/// How long a link outlives its caller: enough for its sessions, which are cut meanwhile, to tell their end on it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// All client links of this node. The listener's connection limit bounds it.
 #[derive(Debug, Default)]
@@ -38,16 +44,14 @@ impl ClientLinks {
     }
 
     /// Closes the links whose sign-in or token the snapshot no longer honors. Their sessions are cut by the live table.
-    pub fn reconcile(&self, snapshot: &Snapshot, now: Timestamp) {
-        let gone: Vec<Link> = self
-            .lock()
-            .values()
-            .filter(|(_, caller)| !caller.is_good(snapshot, now))
-            .map(|(link, _)| link.clone())
-            .collect();
-        for link in gone {
-            link.close(Refusal::Unauthenticated.code(), Refusal::Unauthenticated.sentence());
-        }
+    pub fn reconcile(&self, snapshot: &Snapshot, now: Timestamp, lifecycle: &Lifecycle) {
+        self.lock().retain(|_, (link, caller)| {
+            let stays = caller.is_good(snapshot, now);
+            if !stays {
+                lifecycle.spawn(dismiss(link.clone()));
+            }
+            stays
+        });
     }
 
     /// Closes every link.
@@ -72,6 +76,13 @@ impl ClientLinks {
             link.go_away(code, hint);
         }
     }
+}
+
+/// Closes a link after its sessions. A close that overtook their resets would have the command come back to go on, and tell
+/// its person of a sign-in that expired instead of the reason.
+async fn dismiss(link: Link) {
+    let _ = timeout(LAST_WORDS, link.lanes_done()).await;
+    link.close(Refusal::Unauthenticated.code(), Refusal::Unauthenticated.sentence());
 }
 
 impl Drop for Held {
