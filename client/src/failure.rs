@@ -84,8 +84,8 @@ impl Failure {
         let next = match (refusal, decision) {
             (_, Some(decision)) => Some(format!("postern explain {decision}")),
             (Some(Refusal::Unauthenticated), None) => Some("postern login".to_owned()),
-            (Some(Refusal::NoSuchResource), None) => Some("postern ls".to_owned()),
-            _ => None,
+            (Some(Refusal::NoSuchResource | Refusal::Revoked), None) => Some("postern ls".to_owned()),
+            _ => Ended::from_code(code).and_then(after).map(str::to_owned),
         };
         Self { decision, next, ..Self::new(exit, sentence) }
     }
@@ -93,7 +93,10 @@ impl Failure {
     /// A session that ended otherwise than in order; one that could not go on ends with the code of a refusal.
     pub fn ended(code: u16) -> Self {
         match (Ended::from_code(code), Refusal::from_code(code)) {
-            (Some(ended), _) => Self::new(ended.exit_code(), ended.sentence()),
+            (Some(ended), _) => {
+                let next = after(ended).map(str::to_owned);
+                Self { next, ..Self::new(ended.exit_code(), ended.sentence()) }
+            }
             (None, Some(refusal)) => Self::new(refusal.exit_code(), refusal.sentence()),
             (None, None) => Self::unavailable(format!("the session ended with code {code}")),
         }
@@ -112,6 +115,29 @@ impl Failure {
         };
         let next = Some(next).filter(|next| !next.is_empty());
         Self { decision: problem.decision, next, ..Self::new(exit_code(problem.code), sentence) }
+    }
+}
+
+/// What a person can do who lost a session for good; where it may work again, a retry is obvious.
+const fn after(ended: Ended) -> Option<&'static str> {
+    match ended {
+        Ended::Revoked => Some("postern ls"),
+        Ended::Expired | Ended::SignedOut => Some("postern login"),
+        Ended::Finished
+        | Ended::GatewayStopped
+        | Ended::ClientViolation
+        | Ended::ConnectorViolation
+        | Ended::ClientLost
+        | Ended::ConnectorLost
+        | Ended::TargetFailed
+        | Ended::UserDisabled
+        | Ended::EndedByAdmin
+        | Ended::EndedByPrincipal
+        | Ended::PolicyStale
+        | Ended::Limit
+        | Ended::ResumeFailed
+        | Ended::NotOpened
+        | Ended::Lost => None,
     }
 }
 

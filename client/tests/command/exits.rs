@@ -107,8 +107,13 @@ fn a_denied_proxy_is_77_with_the_decision_and_a_next_step() {
 }
 
 #[test]
-fn a_session_that_is_cut_ends_with_the_reason() {
-    for (ended, exit) in [(Ended::Revoked, 77), (Ended::ConnectorLost, 75)] {
+fn a_session_that_is_cut_ends_with_the_reason_its_decision_and_a_next_step() {
+    for (ended, exit, next) in [
+        (Ended::Revoked, 77, "\n  next: postern ls"),
+        (Ended::SignedOut, 77, "\n  next: postern login"),
+        (Ended::UserDisabled, 77, ""),
+        (Ended::ConnectorLost, 75, ""),
+    ] {
         let gateway = Gateway::start(Refresh::Works, Resource::Cut(ended), &[]);
         let (_dir, home) = signed_in(&gateway.url, -10, 900);
         let mut child = postern(&home, &["proxy", "bastion"]).stdin(Stdio::piped()).spawn().unwrap();
@@ -119,7 +124,8 @@ fn a_session_that_is_cut_ends_with_the_reason() {
         // Standard input stays open: the end comes from the other side.
         let output = child.wait_with_output().unwrap();
         assert_eq!(code(&output), exit, "{}", stderr(&output));
-        assert_eq!(stderr(&output).trim_end(), format!("postern: {}", ended.sentence()));
+        let sentence = format!("postern: {} (dec_00000000000000000000000000){next}\n", ended.sentence());
+        assert_eq!(stderr(&output), sentence);
         drop(stdin);
     }
 }

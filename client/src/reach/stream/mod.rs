@@ -11,7 +11,7 @@ use crate::{
     renewal::Keeper,
     resource::ResourceRef,
 };
-use postern_ids::{Ended, StreamId};
+use postern_ids::{DecisionId, Ended, StreamId};
 use postern_tunnel_io::{
     Cut,
     stream::{Carry, Local, Over, StreamConfig, StreamKey, carry},
@@ -124,12 +124,18 @@ struct Verdict(Arc<Mutex<Found>>);
 struct Found {
     /// Why its session gave up.
     told: Option<Failure>,
+    /// By which it was admitted.
+    decision: Option<DecisionId>,
     is_attached: bool,
 }
 
 impl Verdict {
     fn tell(&self, failure: Failure) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).told = Some(failure);
+    }
+
+    fn admitted(&self, decision: DecisionId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).decision = Some(decision);
     }
 
     fn set_detached(&self, is_detached: bool) {
@@ -144,7 +150,7 @@ impl Verdict {
             (Some(failure), _) => Err(failure),
             // Nobody refused it, and nothing carried it: its time was over.
             (None, code) if code == Ended::ResumeFailed.code() && !found.is_attached => Err(lost()),
-            (None, code) => Err(Failure::ended(code)),
+            (None, code) => Err(Failure { decision: found.decision, ..Failure::ended(code) }),
         }
     }
 }

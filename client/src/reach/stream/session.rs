@@ -47,6 +47,7 @@ impl Session {
     fn admitted(&mut self, reached: Reached) -> Result<Lane, ConnectError> {
         let Reached { lane, reply } = reached;
         self.is_begun = true;
+        self.verdict.admitted(reply.decision);
         // Before the first byte reaches ssh, which asks for them next.
         if let Err(failure) =
             host_keys::keep(&self.errand.home, reply.resource.name.as_str(), &reply.host_keys)
