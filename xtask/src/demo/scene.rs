@@ -104,17 +104,19 @@ says so.
 
   As alice, in another terminal:
       export POSTERN_HOME={alice}/postern PATH={alice}/bin:$PATH
-      postern ls                                  # what may I reach?
-      postern curl {app}   # the web application, without a browser
+      postern ls                                        # what may I reach?
+      postern curl -s {app}/.postern/whoami    # the web application, without a browser
       ssh -F {alice}/ssh_config bastion
-                                                  # stock OpenSSH, through `postern proxy`
+                                                        # stock OpenSSH, through `postern proxy`
 
   As the owner, in a third one, while alice's session is open:
       export POSTERN_HOME={owner}/postern PATH={owner}/bin:$PATH
       postern sessions ls
-      postern users disable alice                 # whatever alice has open is cut within a second
-      postern users enable alice
-      postern get grants                          # the rules, as YAML
+      postern users disable alice                       # whatever alice has open is cut within a second
+      postern explain --user alice --resource bastion   # may she, and why not?
+      postern users enable alice                        # she signs in again, with `postern login`
+      postern get grants -o yaml > grants.yaml          # the rules: change them, then
+      postern apply -f grants.yaml                      # shows the plan and asks
 
   Gateway {url}
   Logs    {logs}
