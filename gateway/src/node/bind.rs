@@ -15,13 +15,14 @@ pub(super) async fn bind(config: &Config) -> Result<(Listener, TcpListener), Fai
 
 pub(super) fn cannot_bind(address: SocketAddr, error: &io::Error) -> Failure {
     let text = format!("cannot listen on {address}: {error}");
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        return Failure::NotPermitted(text);
-    }
-    if error.kind() == io::ErrorKind::AddrInUse {
-        Failure::Temporary(text)
-    } else {
-        Failure::Unavailable(text)
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Failure::NotPermitted(format!(
+            "{text}\n  hint: ports below 1024 take root or CAP_NET_BIND_SERVICE; listen.address can name another one"
+        )),
+        io::ErrorKind::AddrInUse => Failure::Temporary(format!(
+            "{text}\n  hint: another program listens there, maybe another gateway; listen.address and internal.address say where this one does"
+        )),
+        _ => Failure::Unavailable(text),
     }
 }
 
