@@ -4,11 +4,12 @@ use crate::{
     bearer::Bearer,
     failure::{Failure, chain, code, printable},
     home::Profile,
+    patience::is_absence,
 };
 use postern_api::{Problem, ProblemCode};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::time::Duration;
+use std::{error::Error, io, iter, time::Duration};
 use url::Url;
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -29,28 +30,58 @@ pub fn http(profile: &Profile) -> Result<reqwest::Client, Failure> {
         .map_err(|e| Failure::unavailable(chain(&e)))
 }
 
+/// Why a request got no answer.
+#[derive(Debug)]
+pub struct NoAnswer {
+    /// The failure that it is.
+    pub failure: Failure,
+    /// Whether nobody was there, or whoever was went without a word, as at a gateway that restarts.
+    pub is_away: bool,
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(no: NoAnswer) -> Self {
+        no.failure
+    }
+}
+
+impl NoAnswer {
+    fn of(profile: &Profile, error: &reqwest::Error) -> Self {
+        let causes = iter::successors(error.source(), |&cause| cause.source());
+        let mut kinds = causes.filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+        let went = error.is_request() && !error.is_connect() && !error.is_timeout();
+        Self { failure: unreachable(profile, error), is_away: went || kinds.any(is_absence) }
+    }
+}
+
 /// Sends a request to the gateway, or to the next of its nodes where no connection is to be had. A request that may have
 /// arrived is not sent again.
 pub async fn send(
     profile: &Profile,
     path: &str,
     request: impl Fn(Url) -> RequestBuilder,
-) -> Result<Response, Failure> {
-    let mut first = None;
+) -> Result<Response, NoAnswer> {
+    let mut missed: Option<NoAnswer> = None;
     for url in profile.urls(path) {
         match request(url).send().await {
-            Err(error) if error.is_connect() => drop(first.get_or_insert(error)),
-            Err(error) => return Err(unreachable(profile, &error)),
+            Err(error) if error.is_connect() => {
+                let no = NoAnswer::of(profile, &error);
+                missed = Some(match missed {
+                    Some(first) => NoAnswer { is_away: first.is_away && no.is_away, ..first },
+                    None => no,
+                });
+            }
+            Err(error) => return Err(NoAnswer::of(profile, &error)),
             Ok(answer) => return Ok(answer),
         }
     }
-    let failure = first.map(|error| unreachable(profile, &error));
-    Err(failure.unwrap_or_else(|| Failure::unavailable("the gateway has no address")))
+    let nowhere = || NoAnswer { failure: Failure::unavailable("the gateway has no address"), is_away: false };
+    Err(missed.unwrap_or_else(nowhere))
 }
 
 /// The failure of a request that got no answer.
 pub fn unreachable(profile: &Profile, error: &reqwest::Error) -> Failure {
-    let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), chain);
+    let cause = error.source().map_or_else(|| error.to_string(), chain);
     Failure::unavailable(format!("{} cannot be reached: {cause}", profile.gateway))
 }
 
@@ -105,6 +136,7 @@ impl<'a> Api<'a> {
             fill(self.client.request(method.clone(), url).bearer_auth(self.bearer.secret()))
         })
         .await
+        .map_err(Failure::from)
     }
 
     async fn call<T: DeserializeOwned>(

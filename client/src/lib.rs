@@ -16,6 +16,7 @@ pub mod failure;
 pub mod gateway;
 pub mod home;
 mod new_secret;
+mod patience;
 pub mod reach;
 pub mod renewal;
 pub mod resource;

@@ -4,6 +4,7 @@ use crate::curl::Browser;
 use crate::gateway::Gateway;
 use crate::idp::Idp;
 use crate::namespace::Namespace;
+use crate::opened::{OpenedBrowser, complete_lines};
 use crate::pages::{Walk, approve};
 use crate::process::Process;
 use crate::sshd::Sshd;
@@ -185,20 +186,11 @@ impl Client {
     }
 
     fn come_back(&self, gateway: &Gateway, walk: &Walk<'_>) -> Result<()> {
-        let opened = self.home.join("opened");
-        if opened.exists() {
-            fs::remove_file(&opened)?;
-        }
-        let opener = self.home.join("bin/xdg-open");
-        fs::write(&opener, format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >>'{}'\n", opened.display()))?;
-        fs::set_permissions(&opener, Permissions::from_mode(0o755))?;
+        let browser = OpenedBrowser::install(&self.home)?;
         let mut command = self.postern(&["login", "--gateway", gateway.url(), "--ca-file"]);
         command.arg(gateway.authority()).env("DISPLAY", ":0");
         let mut login = Process::start("login", command, &self.home)?;
-        let address = wait::eventually("the opened address", SIGN_IN_WITHIN, || {
-            Some(complete_lines(&fs::read_to_string(&opened).ok()?).lines().last()?.to_owned())
-        });
-        let (address, _) = address.with_context(|| login.log_tail())?;
+        let address = browser.address(SIGN_IN_WITHIN).with_context(|| login.log_tail())?;
         let back = walk.follow(&address)?;
         anyhow::ensure!(back.starts_with("http://127.0.0.1:"), "the sign-in led to {back}");
         walk.browser().get(&back)?;
@@ -288,9 +280,4 @@ fn write_once(file: &Path, text: &str) -> Result<()> {
         return Ok(());
     }
     fs::write(file, text).with_context(|| format!("write {}", file.display()))
-}
-
-/// The text up to its last line end: the rest may still be growing.
-fn complete_lines(text: &str) -> &str {
-    text.rfind('\n').and_then(|end| text.get(..end)).unwrap_or_default()
 }

@@ -14,7 +14,9 @@ const POLL: Duration = Duration::from_millis(50);
 /// The lock; given back when dropped, or when its process ends in whatever way.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    /// Somebody else held it before.
+    is_handed_on: bool,
 }
 
 impl Lock {
@@ -25,7 +27,7 @@ impl Lock {
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(home.file(FILE));
         let file = file.map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file, is_handed_on: false })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(failed(e)),
         }
@@ -39,14 +41,38 @@ impl Lock {
         mut needed: impl FnMut() -> bool,
     ) -> Result<Option<Self>, Failure> {
         let start = Instant::now();
+        let mut is_handed_on = false;
         loop {
             if let Some(lock) = Self::try_take(home)? {
-                return Ok(Some(lock));
+                if !is_handed_on {
+                    lock.note_settled()?;
+                }
+                return Ok(Some(Self { is_handed_on, ..lock }));
             }
+            is_handed_on = true;
             if !needed() || start.elapsed() >= max {
                 return Ok(None);
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Whether the person was asked while this command waited, and did not sign in: once is enough for all that wait.
+    pub fn was_asked_in_vain(&self) -> bool {
+        self.is_handed_on && self.file.metadata().is_ok_and(|file| file.len() > 0)
+    }
+
+    /// Notes that the person is asked to sign in, for those that wait, until they have.
+    pub fn note_asking(&self) -> Result<(), Failure> {
+        self.note(1)
+    }
+
+    /// Notes that nobody is asked any more.
+    pub fn note_settled(&self) -> Result<(), Failure> {
+        self.note(0)
+    }
+
+    fn note(&self, length: u64) -> Result<(), Failure> {
+        self.file.set_len(length).map_err(|e| Failure::usage(format!("the lock cannot be written: {e}")))
     }
 }

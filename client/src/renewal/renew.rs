@@ -5,9 +5,14 @@ use crate::{
     clock::now,
     failure::{Failure, code},
     home::{Home, Lock, Profile, Tokens},
-    sign_in::{self, RefreshError},
+    patience::Patience,
+    sign_in::{self, Granted, RefreshError},
 };
-use std::{io::IsTerminal, time::Duration};
+use postern_tunnel_io::Backoff;
+use std::{
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
 use tokio::{task::JoinHandle, time};
 use zeroize::Zeroizing;
 
@@ -52,32 +57,54 @@ impl Stale {
 /// Refreshes, or has the person sign in again; one process at a time.
 pub(super) async fn renew(home: &Home, profile: &Profile, stale: Stale) -> Result<Bearer, NotRenewed> {
     let gateway = profile.gateway.as_str();
+    // Begun before the wait for the lock, so that many commands do not wait one after the other.
+    let mut patience = if stale.may_ask { Patience::begin() } else { Patience::none() };
     let fresh = || Tokens::load(home, gateway).ok().flatten().filter(|tokens| stale.admits(tokens));
     let lock = Lock::take(home, WAIT_MAX, || fresh().is_none()).await.map_err(NotRenewed::NotNow)?;
     // Whoever held the lock before may have done it all.
     if let Some(tokens) = fresh() {
         return Ok(Bearer::of_sign_in(&tokens));
     }
-    if lock.is_none() {
+    let Some(lock) = lock else {
         let sentence = "your sign-in expired and another command still waits for a new one";
         return Err(NotRenewed::NotNow(Failure::new(code::DENIED, sentence).then("postern login")));
-    }
+    };
     let Some(kept) = Tokens::load(home, gateway).map_err(NotRenewed::NotNow)? else {
         return Err(NotRenewed::SignedOut(Failure::signed_out("you are not signed in")));
     };
-    let granted = match sign_in::refresh(profile, &kept).await {
+    let granted = match refresh(profile, &kept, &mut patience).await {
         Ok(granted) => granted,
-        Err(RefreshError::Unavailable(failure)) => return Err(NotRenewed::NotNow(failure)),
-        Err(RefreshError::Ended) if stale.may_ask && has_terminal() => {
+        Err(RefreshError::Unavailable(failure) | RefreshError::Away(failure)) => {
+            return Err(NotRenewed::NotNow(failure));
+        }
+        Err(RefreshError::Ended) if stale.may_ask && has_terminal() && !lock.was_asked_in_vain() => {
+            lock.note_asking().map_err(NotRenewed::NotNow)?;
             eprintln!("postern: your sign-in expired");
             sign_in::browser::sign_in(profile).await.map_err(NotRenewed::SignedOut)?
         }
-        Err(RefreshError::Ended) => {
-            return Err(NotRenewed::SignedOut(Failure::signed_out("your sign-in expired")));
-        }
+        Err(RefreshError::Ended) => return Err(NotRenewed::SignedOut(expired())),
     };
     let tokens = granted.keep(home, profile).map_err(NotRenewed::NotNow)?;
+    lock.note_settled().map_err(NotRenewed::NotNow)?;
     Ok(Bearer::of_sign_in(&tokens))
+}
+
+/// Refreshes. A gateway that is not there may be restarting.
+async fn refresh(profile: &Profile, kept: &Tokens, patience: &mut Patience) -> Result<Granted, RefreshError> {
+    let mut backoff = Backoff::default();
+    loop {
+        match sign_in::refresh(profile, kept).await {
+            Err(RefreshError::Away(_)) if patience.lasts() => {
+                time::sleep(backoff.next(rand::random(), Instant::now())).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// One line: a hundred commands may say it at once.
+fn expired() -> Failure {
+    Failure::new(code::DENIED, "your sign-in expired; sign in again with `postern login`")
 }
 
 /// Under ssh, standard input and output are pipes and standard error is the terminal, if there is one.

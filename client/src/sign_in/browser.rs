@@ -38,7 +38,10 @@ pub async fn sign_in(profile: &Profile) -> Result<Granted, Failure> {
     let loopback = Loopback::bind(state.clone(), profile.issuer().to_owned()).await?;
     let redirect = loopback.redirect_uri();
     let url = authorize_url(profile, &redirect, &state, &challenge_of(&verifier));
-    eprintln!("Sign in with your browser. If it does not open by itself, visit:\n  {url}");
+    eprintln!(
+        "Sign in with your browser. If it does not open by itself, visit:\n  {url}\n\
+         Where there is no browser, stop this and use: postern login --headless"
+    );
     // A browser that cannot be started is no failure: the address is on the screen.
     let _ = open::that_detached(url.as_str());
     let answer = tokio::time::timeout(PATIENCE, loopback.answer()).await;

@@ -47,6 +47,7 @@ pub async fn sign_in(profile: &Profile) -> Result<Granted, Failure> {
                 _ => return Err(oauth_failure(&error)),
             },
             // A gateway that restarts meanwhile is no reason to make the person begin again.
+            Err(TokenError::Away(_)) => {}
             Err(TokenError::Failed(failure)) if failure.code == code::UNAVAILABLE => {}
             Err(TokenError::Failed(failure)) => return Err(failure),
         }

@@ -8,7 +8,7 @@ mod loopback;
 use crate::{
     clock::now,
     failure::{Failure, chain, printable},
-    gateway,
+    gateway::{self, NoAnswer},
     home::{Home, Profile, Tokens},
 };
 use postern_api::oauth::{CLIENT_ID, ErrorReply, GRANT_REFRESH_TOKEN, TokenReply};
@@ -19,14 +19,22 @@ enum TokenError {
     Oauth(ErrorReply),
     /// No usable answer.
     Failed(Failure),
+    /// Nobody there.
+    Away(Failure),
 }
 
 impl From<TokenError> for Failure {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Oauth(reply) => oauth_failure(&reply),
-            TokenError::Failed(failure) => failure,
+            TokenError::Failed(failure) | TokenError::Away(failure) => failure,
         }
+    }
+}
+
+impl From<NoAnswer> for TokenError {
+    fn from(no: NoAnswer) -> Self {
+        if no.is_away { Self::Away(no.failure) } else { Self::Failed(no.failure) }
     }
 }
 
@@ -43,7 +51,7 @@ async fn post_form<T: serde::de::DeserializeOwned>(
 ) -> Result<T, TokenError> {
     let http = gateway::http(profile).map_err(TokenError::Failed)?;
     let sent = gateway::send(profile, path, |url| http.post(url).form(form)).await;
-    let answer = sent.map_err(TokenError::Failed)?;
+    let answer = sent?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(|e| TokenError::Failed(Failure::unavailable(chain(&e))))?;
     if status.is_success() {
@@ -93,8 +101,10 @@ async fn post_token(profile: &Profile, form: &[(&str, &str)]) -> Result<Granted,
 pub enum RefreshError {
     /// The sign-in is over; only the person can begin a new one.
     Ended,
-    /// The gateway did not answer; later it may.
+    /// The gateway cannot do it; later it may.
     Unavailable(Failure),
+    /// The gateway is not there. The same refresh may be asked for again: its answer is the same for a while.
+    Away(Failure),
 }
 
 /// Gets the next pair of tokens.
@@ -108,6 +118,7 @@ pub async fn refresh(profile: &Profile, tokens: &Tokens) -> Result<Granted, Refr
         Ok(granted) => Ok(granted),
         Err(TokenError::Oauth(_)) => Err(RefreshError::Ended),
         Err(TokenError::Failed(failure)) => Err(RefreshError::Unavailable(failure)),
+        Err(TokenError::Away(failure)) => Err(RefreshError::Away(failure)),
     }
 }
 

@@ -154,13 +154,13 @@ fn many_commands_with_an_expired_token_refresh_it_once() {
 }
 
 #[test]
-fn an_expired_sign_in_without_a_terminal_is_77_and_opens_nothing() {
+fn an_expired_sign_in_without_a_terminal_is_77_in_one_line_and_opens_nothing() {
     let gateway = Gateway::start(Refresh::Ended, Resource::Shout, &[]);
     let (_dir, home) = signed_in(&gateway.url, -1_000, -100);
     let output = postern(&home, &["proxy", "bastion"]).output().unwrap();
     assert_eq!(code(&output), 77);
     assert!(output.stdout.is_empty());
-    assert_eq!(stderr(&output), "postern: your sign-in expired\n  next: postern login\n");
+    assert_eq!(stderr(&output), "postern: your sign-in expired; sign in again with `postern login`\n");
     assert_eq!(gateway.links(), 0);
 }
 

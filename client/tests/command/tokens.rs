@@ -1,6 +1,8 @@
 //! What a session shows when it dials again.
 
-use crate::gateway::{Gateway, Refresh, Resource, Talk, give_tokens, nobody, signed_in};
+use crate::gateway::{
+    Gateway, Refresh, Resource, Talk, code, give_tokens, nobody, postern, signed_in, stderr,
+};
 use postern_client::home::Profile;
 use std::time::Duration;
 
@@ -24,6 +26,35 @@ fn a_session_that_goes_on_shows_a_fresh_token() {
 }
 
 #[test]
+fn a_command_that_has_to_refresh_while_its_gateway_restarts_waits_for_it() {
+    let gateway = Gateway::start(Refresh::Works, Resource::Echo, &[]);
+    let (_dir, home) = signed_in(&gateway.url, -1_000, -100);
+    gateway.die();
+    let mut talk = Talk::begin(&home, &[]);
+    gateway.wait_for_drops(2);
+    gateway.live_again();
+    talk.exchange(b"begun");
+    let (code, told) = talk.finish();
+    assert_eq!((code, gateway.refreshes()), (0, 1), "{told}");
+}
+
+#[test]
+fn commands_that_wait_for_a_gateway_do_not_wait_one_after_the_other() {
+    let (_dir, home) = signed_in("http://127.0.0.1:1/", -1_000, -100);
+    let children: Vec<_> = (0..6).map(|_| postern(&home, &["proxy", "bastion"]).spawn().unwrap()).collect();
+    let told: Vec<_> = children
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(code(&output), 75, "{}", stderr(&output));
+            stderr(&output).contains("the gateway is not there, trying for 5 s")
+        })
+        .collect();
+    // The others spent their wait behind the first one.
+    assert_eq!(told.iter().filter(|told| **told).count(), 1);
+}
+
+#[test]
 fn while_no_fresh_token_is_to_be_had_the_old_one_is_offered_for_the_resume() {
     let (gateway, _dir, mut talk) = begun_with_an_old_token(Refresh::Fails);
     talk.exchange(b"after");
@@ -35,7 +66,8 @@ fn while_no_fresh_token_is_to_be_had_the_old_one_is_offered_for_the_resume() {
 #[test]
 fn a_sign_in_that_ended_ends_the_session_and_asks_nobody() {
     let (gateway, _dir, talk) = begun_with_an_old_token(Refresh::Ended);
-    assert_eq!(talk.end(), (77, "postern: your sign-in expired\n  next: postern login\n".to_owned()));
+    let told = "postern: your sign-in expired; sign in again with `postern login`\n";
+    assert_eq!(talk.end(), (77, told.to_owned()));
     assert_eq!(gateway.links(), 1, "nothing is shown that nobody accepts");
 }
 

@@ -3,12 +3,13 @@
 use crate::{
     bearer::Bearer,
     failure::{Failure, chain, code},
+    patience::is_absence,
 };
 use http::HeaderValue;
 use postern_tunnel_io::{
     Challenge, Credentials, Dial, DialError, Incoming, Link, LinkConfig, Proxy, Refused, dial, tls,
 };
-use std::{io::ErrorKind, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time};
 use url::Url;
 
@@ -176,26 +177,19 @@ impl Missed {
     }
 }
 
-/// Whether nobody was there who could have said anything. A name or certificate that is wrong does not become right.
+/// Whether nobody was there who could have said anything.
 fn is_away(error: &DialError) -> bool {
     let (DialError::Connect { source, .. } | DialError::Tls { source, .. } | DialError::Io(source)) = error
     else {
         return false;
     };
-    matches!(
-        source.kind(),
-        ErrorKind::ConnectionRefused
-            | ErrorKind::ConnectionReset
-            | ErrorKind::ConnectionAborted
-            | ErrorKind::BrokenPipe
-            | ErrorKind::UnexpectedEof
-    )
+    is_absence(source.kind())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io;
+    use std::io::{self, ErrorKind};
 
     #[test]
     fn only_who_is_not_there_is_waited_for() {

@@ -2,15 +2,14 @@
 //! lost. However many streams wait for it, it is dialed once.
 
 mod dial;
-mod patience;
 
 use crate::{
     failure::Failure,
     home::{Home, Profile},
+    patience::Patience,
     renewal::{self, Offer, Renewal},
 };
 use dial::{Dialed, Manner, Missed, MissedKind};
-use patience::Patience;
 use postern_tunnel_io::{Backoff, Event, Incoming, Link, LinkConfig, Proxy};
 use std::{
     sync::{
