@@ -15,15 +15,17 @@ pub(super) async fn bind(config: &Config) -> Result<(Listener, TcpListener), Fai
 
 pub(super) fn cannot_bind(address: SocketAddr, error: &io::Error) -> Failure {
     let text = format!("cannot listen on {address}: {error}");
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => Failure::NotPermitted(format!(
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Failure::NotPermitted(format!(
             "{text}\n  hint: ports below 1024 take root or CAP_NET_BIND_SERVICE; listen.address can name another one"
-        )),
-        io::ErrorKind::AddrInUse => Failure::Temporary(format!(
-            "{text}\n  hint: another program listens there, maybe another gateway; listen.address and internal.address say where this one does"
-        )),
-        _ => Failure::Unavailable(text),
+        ));
     }
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return Failure::Temporary(format!(
+            "{text}\n  hint: another program listens there; listen.address and internal.address say where this one does"
+        ));
+    }
+    Failure::Unavailable(text)
 }
 
 /// Where commands and connectors dial: the configured list, or the public URL alone.
