@@ -12,7 +12,7 @@ use crate::{
     sign_in,
 };
 use postern_api::{List, Me, MyResource, PrincipalKind};
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 /// How long `login` waits for another command that is about to sign in.
 const LOCK_MAX: Duration = Duration::from_secs(5);
@@ -81,15 +81,15 @@ pub async fn whoami(home: &Home, form: Form) -> Result<(), Failure> {
         PrincipalKind::Anonymous => " (anonymous)",
     };
     let owner = if me.owner { ", owner" } else { "" };
-    println!("{}{kind}{owner}", me.principal.name);
+    let mut text = format!("{}{kind}{owner}\n", printable(&me.principal.name));
     if !me.groups.is_empty() {
-        println!("  groups   {}", me.groups.join(", "));
+        let _ = writeln!(text, "  groups   {}", printable(&me.groups.join(", ")));
     }
     if let Some(sign_in) = &me.sign_in {
-        println!("  sign-in  until {}", sign_in.expires_at);
+        let _ = writeln!(text, "  sign-in  until {}", show::moment(sign_in.expires_at));
     }
-    println!("  gateway  {}", me.issuer);
-    Ok(())
+    let _ = writeln!(text, "  gateway  {}", printable(&me.issuer));
+    show::text(&text)
 }
 
 /// Shows whether gateway and sign-in work, and the streams that commands carry.
@@ -110,16 +110,17 @@ pub async fn status(home: &Home, form: Form) -> Result<(), Failure> {
             "problem": asked.as_ref().err().map(|failure| &failure.sentence),
         }))?;
     } else {
-        println!("gateway  {} ({})", profile.gateway, if reachable { "reachable" } else { "not reachable" });
-        match &asked {
-            Ok(me) => println!("sign-in  {}", me.principal.name),
-            Err(failure) => println!("sign-in  {}", failure.sentence),
-        }
-        if let Some(tokens) = &kept {
+        let reached = if reachable { "reachable" } else { "not reachable" };
+        let sign_in = asked.as_ref().map_or_else(|failure| &failure.sentence, |me| &me.principal.name);
+        let mut text = format!("gateway  {} ({reached})\nsign-in  {}\n", profile.gateway, printable(sign_in));
+        if let Some(tokens) = kept.as_ref().filter(|_| asked.is_ok()) {
             let left = tokens.expires_at.since(now()).as_secs();
-            println!("token    {left} s left; it is renewed by itself");
+            let _ = writeln!(text, "token    {left} s left; it is renewed by itself");
         }
-        streams.iter().for_each(|running| println!("streams  {}", describe(running)));
+        for running in &streams {
+            let _ = writeln!(text, "streams  {}", describe(running));
+        }
+        show::text(&text)?;
     }
     asked.map(|_| ())
 }

@@ -6,15 +6,16 @@ use crate::{
     failure::Failure,
     home::Home,
     reach,
-    show::Form,
+    show::{self, Form},
 };
 use clap::CommandFactory;
 
 /// Does what the command line says.
 pub async fn run(cli: Cli) -> Result<(), Failure> {
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "postern", &mut std::io::stdout());
-        return Ok(());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "postern", &mut script);
+        return show::text(&String::from_utf8_lossy(&script));
     }
     let home = Home::open(cli.home.as_deref())?;
     let form = if cli.json { Form::Json } else { Form::Text };

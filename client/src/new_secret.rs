@@ -51,7 +51,7 @@ pub(crate) async fn hand_over(
             "shown this once".to_owned()
         }
         None => {
-            println!("{secret}");
+            show::text(&format!("{secret}\n"))?;
             "shown this once".to_owned()
         }
     };

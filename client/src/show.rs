@@ -2,7 +2,10 @@
 
 use crate::failure::{Failure, printable};
 use comfy_table::{ContentArrangement, Table, presets};
+use postern_api::Time;
+use postern_ids::Timestamp;
 use serde::Serialize;
+use std::io::{self, Write};
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +16,21 @@ pub enum Form {
     Json,
 }
 
+/// Prints text. A reader who has seen enough, as `head` has, is no failure.
+pub fn text(text: &str) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::unavailable(format!("standard output cannot be written: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Prints a value as JSON.
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::usage(e.to_string()))?;
-    println!("{text}");
-    Ok(())
+    let json = serde_json::to_string_pretty(value).map_err(|e| Failure::usage(e.to_string()))?;
+    text(&format!("{json}\n"))
 }
 
 /// Prints a list: JSON as it is, or a table with one row an item. An empty table says so on standard error.
@@ -34,8 +47,7 @@ pub fn list<T: Serialize>(
         eprintln!("nothing to show");
         return Ok(());
     }
-    println!("{}", table(header, items.iter().map(row)));
-    Ok(())
+    text(&format!("{}\n", table(header, items.iter().map(row))))
 }
 
 fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -54,6 +66,11 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 /// `yes` or `no`.
 pub fn yes(value: bool) -> String {
     if value { "yes" } else { "no" }.to_owned()
+}
+
+/// A moment for people: to the second.
+pub fn moment(Time(at): Time) -> String {
+    Time(Timestamp::from_secs(at.as_secs())).to_string()
 }
 
 /// A number of bytes for people.

@@ -72,8 +72,7 @@ fn print(plan: &Plan, form: Form) -> Result<(), Failure> {
     if form == Form::Json {
         return show::json(plan);
     }
-    print!("{}", describe(plan));
-    Ok(())
+    show::text(&describe(plan))
 }
 
 fn describe(plan: &Plan) -> String {

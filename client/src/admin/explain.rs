@@ -34,8 +34,7 @@ pub async fn run(api: &Api<'_>, command: &Explain, form: Form) -> Result<(), Fai
     if form == Form::Json {
         return show::json(&decision);
     }
-    print!("{}", describe(&decision));
-    Ok(())
+    show::text(&describe(&decision))
 }
 
 /// A decision of a moment ago is on its way from the gateway's journal to the store: looked for again, a few times.
@@ -59,8 +58,12 @@ fn describe(decision: &DecisionView) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "{outcome}: {}", printable(&decision.sentence));
     let _ = writeln!(text, "  who       {who} from {}", decision.source);
-    let _ = writeln!(text, "  what      {:?} to {what}", decision.action);
-    let _ = writeln!(text, "  when      {} at revision {}", decision.at, decision.revision);
+    let act = match decision.action {
+        Action::Connect => "connect to",
+        Action::Http => "open",
+    };
+    let _ = writeln!(text, "  what      {act} {what}");
+    let _ = writeln!(text, "  when      {} at revision {}", show::moment(decision.at), decision.revision);
     let _ = writeln!(text, "  decision  {} ({})", decision.id, decision.reason);
     if let Some(session) = decision.session {
         let resumed =

@@ -31,13 +31,9 @@ pub async fn run(api: &Api<'_>, command: &Get, form: Form) -> Result<(), Failure
 }
 
 fn print_yaml(objects: &[Object<Value>]) -> Result<(), Failure> {
-    for (index, object) in objects.iter().enumerate() {
-        if index > 0 {
-            println!("---");
-        }
-        print!("{}", yaml(&object.document)?);
-    }
-    Ok(())
+    let documents: Vec<String> =
+        objects.iter().map(|object| yaml(&object.document)).collect::<Result<_, _>>()?;
+    show::text(&documents.join("---\n"))
 }
 
 /// In the order of fields that people write; a document that has unknown ones loses none of them.

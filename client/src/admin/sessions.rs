@@ -39,7 +39,7 @@ fn row(session: &SessionView) -> Vec<String> {
         first_of(&session.principal.name, &session.principal.id),
         first_of(&session.resource.name, &session.resource.id),
         session.source.map(|source| source.to_string()).unwrap_or_default(),
-        session.started_at.to_string(),
+        show::moment(session.started_at),
         state,
         show::bytes(session.bytes_up),
         show::bytes(session.bytes_down),

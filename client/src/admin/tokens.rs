@@ -33,7 +33,7 @@ async fn create(api: &Api<'_>, command: &TokensCreate, form: Form) -> Result<(),
     let revoke = |id| format!("postern tokens revoke {id}");
     let made = new_secret::hand_over(make(api, command), revoke, command.out.as_deref(), form).await?;
     let Shown { id, expires_at, place } = made;
-    eprintln!("token {id}, {place}, is good until {expires_at}");
+    eprintln!("token {id}, {place}, is good until {}", show::moment(expires_at));
     if command.site.is_some() {
         eprintln!("use it with: postern-connector run --token-file FILE --allow HOST:PORT");
     }
@@ -73,7 +73,7 @@ fn row(token: &TokenView) -> Vec<String> {
         kind.to_owned(),
         token.owner.name.clone(),
         token.uses_left.map(|left| left.to_string()).unwrap_or_default(),
-        token.expires_at.to_string(),
+        show::moment(token.expires_at),
         token.note.clone(),
     ]
 }

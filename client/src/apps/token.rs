@@ -39,7 +39,7 @@ async fn create(api: &Api<'_>, command: &TokenCreate, form: Form) -> Result<(), 
     let revoke = |id| format!("postern token revoke {id}");
     let Shown { id, expires_at, place } =
         new_secret::hand_over(make, revoke, command.out.as_deref(), form).await?;
-    eprintln!("token {id} for {}, {place}, is good until {expires_at}", command.resource);
+    eprintln!("token {id} for {}, {place}, is good until {}", command.resource, show::moment(expires_at));
     if command.out.is_none() {
         eprintln!("keep it where the program keeps its passwords: nobody can show it again");
     }
@@ -49,6 +49,6 @@ async fn create(api: &Api<'_>, command: &TokenCreate, form: Form) -> Result<(), 
 fn row(token: &AppTokenView) -> Vec<String> {
     let name = if token.resource.name.is_empty() { "(removed)" } else { &token.resource.name };
     let path = if token.path.is_empty() { "/" } else { &token.path };
-    let columns = [&token.id.to_string(), name, path, &token.expires_at.to_string(), &token.note];
+    let columns = [&token.id.to_string(), name, path, &show::moment(token.expires_at), &token.note];
     columns.map(ToOwned::to_owned).to_vec()
 }

@@ -85,6 +85,15 @@ fn a_proxy_carries_bytes_and_nothing_else_and_keeps_half_close() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let (_dir, home) = nobody();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = postern(&home, &["completions", "bash"]).stdout(writer).output().unwrap();
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+}
+
+#[test]
 fn a_denied_proxy_is_77_with_the_decision_and_a_next_step() {
     let detail = r#"{"decision":"dec_00000000000000000000000000","message":"no rule allows alice to connect to bastion"}"#;
     for (refusal, exit) in [

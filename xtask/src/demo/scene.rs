@@ -105,7 +105,7 @@ says so.
   As alice, in another terminal:
       export POSTERN_HOME={alice}/postern PATH={alice}/bin:$PATH
       postern ls                                        # what may I reach?
-      postern curl -s {app}/.postern/whoami    # the web application, without a browser
+      postern curl {app}/.postern/whoami   # the web application, without a browser
       ssh -F {alice}/ssh_config bastion
                                                         # stock OpenSSH, through `postern proxy`
 

@@ -4,7 +4,7 @@
 //! says) after `ssh` never reaches a shell through us.
 
 use super::config_file;
-use crate::{cli::SshConfig, failure::Failure, home::Home, resource::ResourceRef};
+use crate::{cli::SshConfig, failure::Failure, home::Home, resource::ResourceRef, show};
 use postern_api::{MyResource, ResourceKind};
 use postern_private_file as private_file;
 use std::{
@@ -96,8 +96,7 @@ pub fn run(home: &Home, command: &SshConfig, resources: &[MyResource]) -> Result
     let new = config_file::with_block(&old, &block)
         .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
     if command.dry_run {
-        print!("{new}");
-        return Ok(());
+        return show::text(&new);
     }
     if new == old {
         eprintln!("{} is up to date", path.display());

@@ -5,6 +5,7 @@ use crate::{
     failure::Failure,
     home::Home,
     resource::{ResourceRef, SUFFIX},
+    show,
 };
 use postern_private_file as private_file;
 use std::path::PathBuf;
@@ -44,7 +45,7 @@ pub(super) fn is_key(text: &str) -> bool {
 /// Prints the kept keys in the form of `known_hosts`.
 pub fn print_known_hosts(home: &Home, host: &ResourceRef) -> Result<(), Failure> {
     if let Some(lines) = private_file::read(&file(home, host.as_str()))? {
-        print!("{}", String::from_utf8_lossy(&lines));
+        show::text(&String::from_utf8_lossy(&lines))?;
     }
     Ok(())
 }
