@@ -95,7 +95,7 @@ impl Lanes {
         let snapshot: Arc<Snapshot> = self.policies.snapshot();
         // The binding in force at this moment counts, not the one of the dial (D11).
         let of_site = snapshot.connectors_of(permit.resource().site).map(|connector| connector.id);
-        self.registry.pick(of_site, tried, Link::lanes)
+        self.registry.pick(of_site, tried, Link::lanes, Instant::now())
     }
 
     fn is_expected(&self, permit: &Permit, now: Instant) -> bool {

@@ -109,6 +109,14 @@ impl Connectors {
             );
             metrics::counter!("postern_connector_duplicates_total").increment(1);
         }
+        if !entered.passed_over.is_zero() {
+            tracing::error!(
+                connector.id = %dialer.connector,
+                seconds = entered.passed_over.as_secs(),
+                "connector.flapping: it comes and goes; new sessions go to the others of its site for now"
+            );
+            metrics::counter!("postern_connector_flaps_total").increment(1);
+        }
         for older in &entered.superseded {
             older.close(close::SUPERSEDED, "a newer instance of this connector is connected");
         }

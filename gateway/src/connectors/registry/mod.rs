@@ -1,6 +1,7 @@
 //! Which connectors have which links here. It decides who replaces whom; closing links is left to the caller, outside the
 //! lock.
 
+mod arrivals;
 #[cfg(test)]
 mod tests;
 mod way;
@@ -8,6 +9,7 @@ mod way;
 pub use way::{Home, Way};
 
 use super::dial_in::Dialer;
+use arrivals::Arrivals;
 use postern_ids::{ConnectorId, InstanceId};
 use std::{
     collections::HashMap,
@@ -44,6 +46,8 @@ pub struct Entered<L> {
     pub superseded: Vec<L>,
     /// Whether the connector had no link before.
     pub came_online: bool,
+    /// How long new sessions go to other connectors, because this one came too often.
+    pub passed_over: Duration,
 }
 
 /// Why a link may not enter.
@@ -63,6 +67,7 @@ pub struct Registry<L> {
     connectors: Mutex<HashMap<ConnectorId, Held<L>>>,
     /// When connectors lost their last link, of those that did a moment ago.
     left: Mutex<HashMap<ConnectorId, Instant>>,
+    arrivals: Mutex<Arrivals>,
     since: Instant,
     serial: AtomicU64,
     /// Rung when a link becomes usable or a connector's process changes.
@@ -73,6 +78,8 @@ pub struct Registry<L> {
 struct Held<L> {
     instance: InstanceId,
     since: Instant,
+    /// From when on it is as good as others for new sessions.
+    trusted: Instant,
     links: Vec<Slot<L>>,
 }
 
@@ -117,6 +124,7 @@ impl<L> Default for Registry<L> {
         Self {
             connectors: Mutex::default(),
             left: Mutex::default(),
+            arrivals: Mutex::default(),
             since: Instant::now(),
             serial: AtomicU64::new(1),
             changed: Notify::new(),
@@ -138,6 +146,7 @@ impl<L: Clone> Registry<L> {
         let held = connectors.entry(dialer.connector).or_insert_with(|| Held {
             instance: dialer.instance,
             since: now,
+            trusted: now,
             links: Vec::new(),
         });
         let mut superseded = Vec::new();
@@ -148,6 +157,10 @@ impl<L: Clone> Registry<L> {
             superseded = held.links.drain(..).map(|slot| slot.link).collect();
             (held.instance, held.since) = (dialer.instance, now);
         }
+        if came_online || !superseded.is_empty() {
+            held.trusted = self.arrived(dialer.connector, now);
+        }
+        let passed_over = held.trusted.saturating_duration_since(now);
         let replaced =
             held.links.iter().position(|slot| slot.slot == dialer.slot).map(|at| held.links.remove(at));
         if held.links.len() >= SLOTS_MAX {
@@ -162,7 +175,11 @@ impl<L: Clone> Registry<L> {
         });
         drop(connectors);
         self.changed.notify_waiters();
-        Ok(Entered { place, replaced: replaced.map(|slot| slot.link), superseded, came_online })
+        Ok(Entered { place, replaced: replaced.map(|slot| slot.link), superseded, came_online, passed_over })
+    }
+
+    fn arrived(&self, connector: ConnectorId, now: Instant) -> Instant {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).note(connector, now)
     }
 
     /// Takes a link out that has ended. Whether that was the connector's last.
@@ -206,18 +223,20 @@ impl<L: Clone> Registry<L> {
         slots.into_iter().find(|slot| slot.serial == place.serial).is_some_and(change)
     }
 
-    /// The least loaded usable link of these connectors that is none of `tried`.
+    /// The least loaded usable link of these connectors that is none of `tried`. One that came too often lately is taken
+    /// only where there is no other.
     pub fn pick(
         &self,
         of: impl Iterator<Item = ConnectorId>,
         tried: &[Place],
         load: impl Fn(&L) -> usize,
+        now: Instant,
     ) -> Option<(Place, L)> {
         let connectors = self.lock();
         of.filter_map(|id| Some((id, connectors.get(&id)?)))
-            .filter_map(|(id, held)| held.least_loaded(id, tried, &load))
-            .min_by_key(|(load, place, _)| (*load, place.serial))
-            .map(|(_, place, link)| (place, link))
+            .filter_map(|(id, held)| Some((now < held.trusted, held.least_loaded(id, tried, &load)?)))
+            .min_by_key(|(passed_over, (load, place, _))| (*passed_over, *load, place.serial))
+            .map(|(_, (_, place, link))| (place, link))
     }
 
     /// Takes out the links of every connector that `keep` does not want.

@@ -12,7 +12,11 @@ fn dialer(c: u8, instance: u8, slot: u8) -> Dialer {
 }
 
 fn pick(registry: &Registry<&'static str>, of: &[u8]) -> Option<&'static str> {
-    registry.pick(of.iter().map(|n| connector(*n)), &[], |_| 0).map(|(_, link)| link)
+    pick_at(registry, of, Instant::now())
+}
+
+fn pick_at(registry: &Registry<&'static str>, of: &[u8], now: Instant) -> Option<&'static str> {
+    registry.pick(of.iter().map(|n| connector(*n)), &[], |_| 0, now).map(|(_, link)| link)
 }
 
 /// Enters a link whose connector says at once what it holds.
@@ -68,6 +72,31 @@ fn f21_two_instances_that_take_over_from_each_other_are_damped() {
 }
 
 #[test]
+fn f21_a_connector_that_comes_and_goes_is_passed_over_while_another_serves_and_used_while_none_does() {
+    let (registry, start) = (Registry::default(), Instant::now());
+    enter(&registry, dialer(2, 1, 0), "steady", start);
+    let mut followed = 0;
+    for second in 1..=60 {
+        let now = start + Duration::from_secs(second);
+        // An older place than the steady one's would win: so what is seen is that it is passed over, not that it is young.
+        let flap = enter(&registry, dialer(1, u8::try_from(second).unwrap(), 0), "flapping", now);
+        let load = |link: &&str| usize::from(*link == "steady");
+        let both = [connector(1), connector(2)].into_iter();
+        followed += usize::from(registry.pick(both, &[], load, now).unwrap().1 == "flapping");
+        assert_eq!(pick_at(&registry, &[1], now), Some("flapping"), "better than nobody");
+        registry.leave(flap.place, now);
+    }
+    assert!(followed <= 60 / 5, "sessions were sent after it {followed} times in a minute");
+    let now = start + Duration::from_secs(61);
+    let stayed = enter(&registry, dialer(1, 99, 0), "stayed", now);
+    assert!(stayed.passed_over > Duration::ZERO && stayed.passed_over <= Duration::from_secs(30));
+    let load = |link: &&str| usize::from(*link == "steady");
+    let both = || [connector(1), connector(2)].into_iter();
+    assert_eq!(registry.pick(both(), &[], load, now).unwrap().1, "steady");
+    assert_eq!(registry.pick(both(), &[], load, now + stayed.passed_over).unwrap().1, "stayed");
+}
+
+#[test]
 fn f04_a_restarted_connector_whose_links_are_gone_enters_at_once() {
     let (registry, now) = (Registry::default(), Instant::now());
     let first = enter(&registry, dialer(1, 1, 0), "first", now);
@@ -82,10 +111,10 @@ fn new_streams_go_to_the_least_loaded_link_that_is_not_draining() {
     let idle = enter(&registry, dialer(2, 1, 0), "idle", now);
     let load = |link: &&str| if *link == "busy" { 10 } else { 1 };
     let both = || [connector(1), connector(2)].into_iter();
-    assert_eq!(registry.pick(both(), &[], load).unwrap().1, "idle");
-    assert_eq!(registry.pick(both(), &[idle.place], load).unwrap().1, "busy");
+    assert_eq!(registry.pick(both(), &[], load, now).unwrap().1, "idle");
+    assert_eq!(registry.pick(both(), &[idle.place], load, now).unwrap().1, "busy");
     registry.drain(idle.place);
-    assert_eq!(registry.pick(both(), &[], load).unwrap().1, "busy");
+    assert_eq!(registry.pick(both(), &[], load, now).unwrap().1, "busy");
 }
 
 #[test]
