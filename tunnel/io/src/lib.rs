@@ -17,6 +17,7 @@ mod incoming;
 mod lane;
 mod link;
 mod pool;
+mod proven;
 mod pump;
 mod shared;
 mod socket;

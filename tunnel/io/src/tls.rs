@@ -1,5 +1,6 @@
 //! Whom a dialing side trusts, and the cryptography that both sides use.
 
+use crate::proven::Proven;
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
@@ -121,7 +122,8 @@ impl Trust {
 }
 
 /// A trust made usable once: what is dialed with it again resumes the TLS session of an earlier connection, which spares
-/// both sides most of the handshake. Clones share configuration and sessions.
+/// both sides most of the handshake, and a host whose name leads nowhere is looked for where it proved itself last. Clones
+/// share all of it.
 #[derive(Debug, Clone)]
 pub struct Client(Arc<Shared>);
 
@@ -129,18 +131,23 @@ pub struct Client(Arc<Shared>);
 struct Shared {
     trust: Trust,
     config: OnceLock<Arc<ClientConfig>>,
+    proven: Proven,
 }
 
 impl From<Trust> for Client {
     fn from(trust: Trust) -> Self {
-        Self(Arc::new(Shared { trust, config: OnceLock::new() }))
+        Self(Arc::new(Shared { trust, config: OnceLock::new(), proven: Proven::default() }))
     }
 }
 
 impl Client {
+    pub(crate) fn proven(&self) -> &Proven {
+        &self.0.proven
+    }
+
     /// The configuration, made at the first call that succeeds: a CA file that was wrong may be put right meanwhile.
     pub fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
-        let Shared { trust, config } = &*self.0;
+        let Shared { trust, config, .. } = &*self.0;
         match config.get() {
             Some(config) => Ok(Arc::clone(config)),
             None => {

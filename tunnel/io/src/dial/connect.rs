@@ -23,14 +23,31 @@ pub fn tune_socket(tcp: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Resolves and connects.
-pub(super) async fn connect(host: &str, port: u16) -> Result<TcpStream, DialError> {
+/// Resolves and connects. What the name says now comes first; where that leads to nobody, `last_good` is tried.
+pub(super) async fn connect(
+    host: &str,
+    port: u16,
+    last_good: Option<SocketAddr>,
+) -> Result<TcpStream, DialError> {
+    let failed = match resolve_and_connect(host, port).await {
+        Ok(tcp) => return Ok(tcp),
+        Err(error) => error,
+    };
+    let Some(address) = last_good else { return Err(failed) };
+    // What is told is what is wrong now, not that the old address did not help.
+    connect_any(host, vec![address]).await.map_err(|_| failed)
+}
+
+async fn resolve_and_connect(host: &str, port: u16) -> Result<TcpStream, DialError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let found = time::timeout(RESOLVE_MAX, tokio::net::lookup_host((bare, port)))
         .await
         .map_err(|_| DialError::Timeout { step: "resolving the name", limit: RESOLVE_MAX })?
         .map_err(|source| DialError::Resolve { host: host.to_owned(), source })?;
-    let addresses = interleave(found.take(ADDRESSES_MAX).collect());
+    connect_any(host, interleave(found.take(ADDRESSES_MAX).collect())).await
+}
+
+async fn connect_any(host: &str, addresses: Vec<SocketAddr>) -> Result<TcpStream, DialError> {
     time::timeout(CONNECT_MAX, race(addresses))
         .await
         .map_err(|_| DialError::Timeout { step: "connecting", limit: CONNECT_MAX })?
@@ -103,9 +120,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn f35_a_name_that_leads_to_nobody_is_looked_for_where_it_was_last() -> io::Result<()> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let living = listener.local_addr()?;
+        let stale = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+        for (host, port) in [("nowhere.invalid", 443), ("127.0.0.1", stale.port())] {
+            assert!(connect(host, port, None).await.is_err());
+            let tcp = connect(host, port, Some(living)).await.map_err(io::Error::other)?;
+            assert_eq!(tcp.peer_addr()?, living, "{host}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn f35_the_last_address_does_not_outrank_what_the_name_says_now() -> io::Result<()> {
+        let (new, old) = (
+            tokio::net::TcpListener::bind("127.0.0.1:0").await?,
+            tokio::net::TcpListener::bind("127.0.0.1:0").await?,
+        );
+        let port = new.local_addr()?.port();
+        let tcp = connect("127.0.0.1", port, Some(old.local_addr()?)).await.map_err(io::Error::other)?;
+        assert_eq!(tcp.peer_addr()?, new.local_addr()?);
+        Ok(())
+    }
+
+    #[tokio::test]
     async fn a_host_that_refuses_everywhere_is_an_error() -> io::Result<()> {
         let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
-        assert!(matches!(connect("127.0.0.1", gone.port()).await, Err(DialError::Connect { .. })));
+        assert!(matches!(connect("127.0.0.1", gone.port(), None).await, Err(DialError::Connect { .. })));
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use http::{HeaderValue, StatusCode};
 use postern_tunnel_proto::Side;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -175,7 +175,8 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Dials once. Names are resolved anew each time; every step has a deadline.
+/// Dials once. Names are resolved anew each time; where one leads nowhere, its host is looked for where it was last. Every
+/// step has a deadline.
 pub async fn dial(dial: Dial<'_>) -> Result<(Link, Incoming), DialError> {
     let Dial { url, tls, proxy, credentials, config } = dial;
     match reach(&url, &tls, &proxy).await? {
@@ -197,9 +198,18 @@ pub async fn connect(url: &Url, trust: &tls::Trust, proxy: &Proxy) -> Result<Box
 
 /// Connects to `host` on the way out that it has: through the proxy, unless it is excepted.
 pub async fn connect_tcp(host: &str, port: u16, proxy: &Proxy) -> Result<TcpStream, DialError> {
+    connect_from(host, port, proxy, None).await
+}
+
+async fn connect_from(
+    host: &str,
+    port: u16,
+    proxy: &Proxy,
+    last_good: Option<SocketAddr>,
+) -> Result<TcpStream, DialError> {
     match proxy.for_host(host) {
         Some(proxy) => proxy::connect_through(proxy, host, port).await,
-        None => connect::connect(host, port).await,
+        None => connect::connect(host, port, last_good).await,
     }
 }
 
@@ -212,13 +222,18 @@ async fn reach(url: &Url, tls: &tls::Client, proxy: &Proxy) -> Result<Connected,
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
         return Err(DialError::Url(url.clone()));
     };
+    if !is_tls {
+        return Ok(Connected::Plain(connect_tcp(host, port, proxy).await?));
+    }
     // Made before connecting: a wrong CA file is told at once, without the network.
-    let tls = if is_tls { Some(tls.config()?) } else { None };
-    let tcp = connect_tcp(host, port, proxy).await?;
-    Ok(match tls {
-        Some(tls) => Connected::Tls(Box::new(handshake(tls, host, tcp).await?)),
-        None => Connected::Plain(tcp),
-    })
+    let config = tls.config()?;
+    let tcp = connect_from(host, port, proxy, tls.proven().last(host, port)).await?;
+    let address = tcp.peer_addr();
+    let stream = handshake(config, host, tcp).await?;
+    if let (Ok(address), None) = (address, proxy.for_host(host)) {
+        tls.proven().note(host, port, address);
+    }
+    Ok(Connected::Tls(Box::new(stream)))
 }
 
 async fn handshake(

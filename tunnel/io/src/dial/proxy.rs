@@ -74,7 +74,7 @@ pub(super) async fn connect_through(proxy: &Url, host: &str, port: u16) -> Resul
     if proxy.scheme() != "http" {
         return Err(DialError::ProxyScheme { proxy: name });
     }
-    let mut tcp = connect(&name, proxy.port_or_known_default().unwrap_or(80)).await?;
+    let mut tcp = connect(&name, proxy.port_or_known_default().unwrap_or(80), None).await?;
     let request = connect_request(proxy, host, port);
     let status = within(CONNECT_MAX, "the proxy's CONNECT", async {
         tcp.write_all(request.as_bytes()).await.map_err(DialError::Io)?;
