@@ -34,9 +34,14 @@ struct Seen {
 }
 
 impl Target {
-    /// Listens, with a thread per connection.
+    /// Listens on a port from the kernel, with a thread per connection.
     pub fn start(manner: Manner) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), manner)
+    }
+
+    /// Listens at an address.
+    pub fn start_at(address: SocketAddr, manner: Manner) -> Result<Self> {
+        let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let seen = Arc::new(Seen::default());
         let counted = Arc::clone(&seen);

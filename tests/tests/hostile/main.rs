@@ -2,6 +2,7 @@
 
 mod configuration;
 mod connectors;
+mod names;
 mod people;
 mod secrets;
 mod words;

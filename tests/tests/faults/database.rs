@@ -1,0 +1,138 @@
+//! A database that is gone, slow, silent, or heard of by its poll alone (F5, F8, F10).
+
+use crate::support::{SOON, echo, hold, round_trip};
+use anyhow::{Context, Result};
+use postern_tests::{
+    Client, FaultPath, FaultProxy, Gateway, GatewayOptions, Postgres, Scratch, Way, World, postgres,
+    scenario, tools, until, world,
+};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+#[test]
+fn f05_with_the_database_gone_decided_things_go_on_and_changes_are_refused() -> Result<()> {
+    scenario("f05", |scratch| {
+        let mut server = Postgres::start()?;
+        let world = on_server(scratch, &server)?;
+        let target = echo(&world)?;
+        round_trip(&world.alice)?;
+        let mut held = hold(&world, scratch.path(), &target)?;
+        server.crash()?;
+        // Live sessions live, and a person whom this gateway knows opens new ones: recorded in the journal.
+        round_trip(&world.alice)?;
+        assert!(held.is_running(), "{}", held.log());
+        // Changes and single-use secrets are refused, for now.
+        assert_eq!(world.owner.apply("kind: group\nname: lost\n")?.code, 75);
+        let bob = Client::new(&tools::programs()?, &scratch.join("bob"))?;
+        assert!(bob.sign_in_with_browser(&world.gateway, world::ALICE.0, world::ALICE.1).is_err());
+        server.restart()?;
+        until("changes to be taken again", SOON, || {
+            world.owner.apply("kind: group\nname: found\n").is_ok_and(|ran| ran.code == 0)
+        })?;
+        // What was recorded meanwhile reaches the store: the session opened in the dark is on the list.
+        until("the records of the dark", SOON, || {
+            world.owner.run(&["sessions", "ls"]).is_ok_and(|ran| ran.stdout.matches("echo").count() >= 3)
+        })?;
+        assert!(held.is_running(), "{}", held.log());
+        server.stop()
+    })
+}
+
+#[test]
+fn f08_a_slow_database_does_not_slow_a_decision() -> Result<()> {
+    scenario("f08", |scratch| {
+        let server = Postgres::start()?;
+        let proxy = FaultProxy::start(SocketAddr::from(([127, 0, 0, 1], server.port())), 0)?;
+        let world = through_proxy(scratch, &server, &proxy)?;
+        let target = echo(&world)?;
+        let quick = median_open(&world)?;
+        proxy.set(Way::Both, FaultPath::delayed(Duration::from_secs(2)));
+        let slow = median_open(&world)?;
+        assert!(
+            slow <= quick * 2 + Duration::from_millis(50),
+            "{quick:?} before, {slow:?} with a slow database"
+        );
+        proxy.set(Way::Both, FaultPath::blocked());
+        let silent = median_open(&world)?;
+        assert!(
+            silent <= quick * 2 + Duration::from_millis(50),
+            "{quick:?} before, {silent:?} with a silent database"
+        );
+        let began = Instant::now();
+        assert_eq!(world.owner.apply("kind: group\nname: slow\n")?.code, 75);
+        assert!(began.elapsed() < SOON, "an administrator waits for ever");
+        proxy.heal();
+        assert!(target.connections() >= 15);
+        server.stop()
+    })
+}
+
+#[test]
+fn f10_a_silently_lost_listener_is_made_up_for_by_the_poll() -> Result<()> {
+    scenario("f10", |scratch| {
+        let server = Postgres::start()?;
+        let proxy = FaultProxy::start(SocketAddr::from(([127, 0, 0, 1], server.port())), 0)?;
+        // Two gateways would show it too; here a change comes from beside: written by a second gateway on the same store.
+        let world = through_proxy(scratch, &server, &proxy)?;
+        let target = echo(&world)?;
+        let _held = hold(&world, scratch.path(), &target)?;
+        proxy.silence_whoever_said("LISTEN");
+        let other = second_gateway(scratch, &server, &world)?;
+        let remote = Client::new(&tools::programs()?, &scratch.join("remote"))?;
+        remote.sign_in_with_browser(&other, world::OWNER.0, world::OWNER.1)?;
+        remote.apply("kind: absent\nobject: grant\nname: engineers-reach-office\n")?.expect(0)?;
+        let took = until("the cut at the target", SOON, || target.open() == 0)?;
+        assert!(took <= Duration::from_secs(2), "{took:?} with the poll alone");
+        drop(other);
+        server.stop()
+    })
+}
+
+#[test]
+fn a_stopped_database_does_not_keep_a_session_from_being_cut_by_its_hard_expiry() -> Result<()> {
+    scenario("expiry-in-the-dark", |scratch| {
+        let mut server = Postgres::start()?;
+        let world = on_server(scratch, &server)?;
+        let target = echo(&world)?;
+        world.revoke_engineers()?;
+        world.grant_until(Duration::from_secs(12))?;
+        until("the grant in force", Duration::from_secs(2), || round_trip(&world.alice).is_ok())?;
+        let mut held = hold(&world, scratch.path(), &target)?;
+        server.crash()?;
+        until("the cut at the target", Duration::from_secs(14), || target.open() == 0)?;
+        assert_eq!(held.wait(SOON)?.code(), Some(77), "{}", held.log());
+        Ok(())
+    })
+}
+
+fn on_server(scratch: &Scratch, server: &Postgres) -> Result<World> {
+    let store = Some(postgres::fresh_database(&server.url("postgres"))?);
+    World::start_with(scratch, &GatewayOptions { store, ..GatewayOptions::default() })
+}
+
+fn through_proxy(scratch: &Scratch, server: &Postgres, proxy: &FaultProxy) -> Result<World> {
+    let direct = postgres::fresh_database(&server.url("postgres"))?;
+    let store = direct.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.address().port()));
+    World::start_with(scratch, &GatewayOptions { store: Some(store), ..GatewayOptions::default() })
+}
+
+/// A second gateway on the same store and master key, with a way to the database of its own.
+fn second_gateway(scratch: &Scratch, server: &Postgres, world: &World) -> Result<Gateway> {
+    let directory = scratch.directory("other")?;
+    std::fs::copy(scratch.join("gateway/master.key"), directory.join("master.key"))?;
+    let name = world.gateway.store_url().and_then(|url| url.rsplit('/').next()).context("a database")?;
+    let options = GatewayOptions { store: Some(server.url(name)), ..GatewayOptions::default() };
+    Gateway::start(&tools::programs()?, &directory, &options)
+}
+
+/// The median time of a command that opens a session, sends, receives and ends.
+fn median_open(world: &World) -> Result<Duration> {
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let began = Instant::now();
+        round_trip(&world.alice)?;
+        times.push(began.elapsed());
+    }
+    times.sort();
+    times.get(times.len() / 2).copied().context("five times")
+}
