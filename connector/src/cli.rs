@@ -68,7 +68,7 @@ pub struct Enroll {
     #[arg(long, env = "POSTERN_NAME", value_name = "NAME")]
     pub name: Option<Name>,
     /// Certificate authority of the gateway (or of a TLS-inspecting proxy), in PEM
-    #[arg(long = "ca-file", value_name = "FILE")]
+    #[arg(long = "ca-file", env = "POSTERN_CA_FILE", value_name = "FILE")]
     pub ca_files: Vec<PathBuf>,
 }
 
@@ -84,7 +84,7 @@ pub struct Run {
     #[arg(long, env = "POSTERN_ALLOW", value_delimiter = ',', value_name = "TARGET")]
     pub allow: Vec<Entry>,
     /// Certificate authority of the gateway (or of a TLS-inspecting proxy), in PEM
-    #[arg(long = "ca-file", value_name = "FILE")]
+    #[arg(long = "ca-file", env = "POSTERN_CA_FILE", value_name = "FILE")]
     pub ca_files: Vec<PathBuf>,
     /// Name to register under, when it enrolls by itself [default: the gateway makes one up]
     #[arg(long, env = "POSTERN_NAME", value_name = "NAME")]

@@ -5,12 +5,16 @@ use serde::Deserialize;
 use std::{
     fs, io,
     num::NonZeroUsize,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 /// The allow-list in the state directory, one entry a line; `enroll --allow` writes it.
 pub const ALLOW_FILE: &str = "allow";
+
+/// The mode bits that let group or others write.
+const CHANGED_BY_OTHERS: u32 = 0o022;
 
 /// A mistake in the configuration; exit code 78.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +34,22 @@ pub enum ConfigError {
         path: PathBuf,
         /// What is wrong, with the line.
         text: String,
+    },
+    /// Others may change the file, and with it what is dialed.
+    #[error("{path} may be changed by other accounts (mode {mode:04o}); run: chmod go-w {path}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Variables that nobody reads.
+    #[error("{unknown}: no such setting; what postern-connector reads from the environment is {known}")]
+    Environment {
+        /// Their names.
+        unknown: String,
+        /// The names that count.
+        known: String,
     },
 }
 
@@ -153,10 +173,14 @@ impl TryFrom<String> for AllowLine {
 }
 
 impl ConfigFile {
-    /// Reads the file.
+    /// Reads the file, unless others may change it.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+        let unread = |source| ConfigError::Read { path: path.to_path_buf(), source };
+        let mode = fs::metadata(path).map_err(unread)?.permissions().mode() & 0o7777;
+        if mode & CHANGED_BY_OTHERS != 0 {
+            return Err(ConfigError::Open { path: path.to_path_buf(), mode });
+        }
+        let text = fs::read_to_string(path).map_err(unread)?;
         toml::from_str(&text)
             .map_err(|error| ConfigError::Parse { path: path.to_path_buf(), text: error.to_string() })
     }

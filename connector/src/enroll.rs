@@ -12,6 +12,7 @@ use postern_tunnel_io::Proxy;
 use std::{
     fs, io,
     io::Read,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 use url::Url;
@@ -19,6 +20,8 @@ use zeroize::Zeroizing;
 
 /// A token is at most a few hundred bytes.
 const TOKEN_FILE_MAX_BYTES: u64 = 16 * 1024;
+/// The mode bits of accounts that share nothing with the owner; a group may be how a secret is given to a container.
+const OPEN_TO_ALL: u32 = 0o007;
 
 /// The environment variable that may hold the token itself.
 pub const TOKEN_VARIABLE: &str = "POSTERN_TOKEN";
@@ -36,6 +39,16 @@ pub enum EnrollError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Everybody on this machine may take it.
+    #[error(
+        "the token file {path} is open to every account (mode {mode:04o}), and whoever has the token may register; run: chmod 600 {path}"
+    )]
+    TokenFileOpen {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
     },
     /// What was read is no token.
     #[error(transparent)]
@@ -66,6 +79,7 @@ impl EnrollError {
             Self::Call(call) => !matches!(call, CallError::Answer(_)),
             Self::NoToken
             | Self::TokenFile { .. }
+            | Self::TokenFileOpen { .. }
             | Self::Token(_)
             | Self::Url
             | Self::Gateways(_)
@@ -85,12 +99,18 @@ pub fn read_token(source: &TokenSource, configured: Option<&Path>) -> Result<Enr
 
 fn read_token_file(path: &Path) -> Result<Zeroizing<String>, EnrollError> {
     let mut text = Zeroizing::new(String::new());
-    let read = if path == Path::new("-") {
-        io::stdin().take(TOKEN_FILE_MAX_BYTES).read_to_string(&mut text)
-    } else {
-        fs::File::open(path).and_then(|file| file.take(TOKEN_FILE_MAX_BYTES).read_to_string(&mut text))
-    };
-    read.map_err(|source| EnrollError::TokenFile { path: path.to_path_buf(), source })?;
+    let unread = |source| EnrollError::TokenFile { path: path.to_path_buf(), source };
+    if path == Path::new("-") {
+        io::stdin().take(TOKEN_FILE_MAX_BYTES).read_to_string(&mut text).map_err(unread)?;
+        return Ok(text);
+    }
+    let file = fs::File::open(path).map_err(unread)?;
+    let found = file.metadata().map_err(unread)?;
+    let mode = found.permissions().mode() & 0o7777;
+    if found.is_file() && mode & OPEN_TO_ALL != 0 {
+        return Err(EnrollError::TokenFileOpen { path: path.to_path_buf(), mode });
+    }
+    file.take(TOKEN_FILE_MAX_BYTES).read_to_string(&mut text).map_err(unread)?;
     Ok(text)
 }
 

@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 mod credentials;
 pub mod enroll;
+pub mod environment;
 pub mod gateway_clock;
 pub mod held;
 mod http_client;

@@ -7,6 +7,7 @@ use crate::{
     cli::{Cli, Command, Enroll},
     config::{self, ALLOW_FILE, ConfigError, ConfigFile},
     enroll::{self, EnrollError},
+    environment,
     identity::{IdentityError, StateDir, is_running},
     link::chain,
     run::Orders,
@@ -75,7 +76,9 @@ impl From<EnrollError> for Failure {
         let text = chain(&error);
         let code = match error {
             EnrollError::Identity(error) => return error.into(),
-            EnrollError::NoToken | EnrollError::TokenFile { .. } => ExitCode::Config,
+            EnrollError::NoToken | EnrollError::TokenFile { .. } | EnrollError::TokenFileOpen { .. } => {
+                ExitCode::Config
+            }
             EnrollError::Token(_) | EnrollError::Url | EnrollError::Gateways(_) => ExitCode::Refused,
             EnrollError::Call(_) if error.is_temporary() => ExitCode::Unavailable,
             EnrollError::Call(_) => ExitCode::Refused,
@@ -92,6 +95,7 @@ struct Place {
 
 impl Place {
     fn new(cli: &Cli) -> Result<Self, Failure> {
+        environment::check(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         let file = cli.config.as_deref().map(ConfigFile::read).transpose()?.unwrap_or_default();
         let state_dir = cli.state_dir.clone().or_else(|| file.state_dir.clone());
         let state_dir = state_dir.unwrap_or_else(default_state_dir);
