@@ -1,6 +1,6 @@
 //! Keys: which algorithm they are bound to, and the name that follows from the key itself.
 
-use crate::{alg::Alg, b64, jwk};
+use crate::{alg::Alg, b64, jwk, malleable};
 use aws_lc_rs::{
     digest,
     rand::SystemRandom,
@@ -99,7 +99,7 @@ impl SigningKey {
             Pair::EdDsa(pair) => Ok(pair.sign(message).as_ref().to_vec()),
             Pair::Es256(pair) => pair
                 .sign(&SystemRandom::new(), message)
-                .map(|signature| signature.as_ref().to_vec())
+                .map(|signature| malleable::lower(signature.as_ref()))
                 .map_err(|_| KeyError::Randomness),
         }
     }
@@ -183,8 +183,13 @@ impl VerifyingKey {
 
     /// Whether `signature` was made over `message` by this key.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        // Both algorithms have fixed signatures; a DER-shaped or padded one is another encoding of the same yes.
-        signature.len() == 64 && self.0.parsed.verify_sig(message, signature).is_ok()
+        // Both algorithms have fixed signatures; a DER-shaped or padded one is another encoding of the same yes, and so is
+        // the twin of an ECDSA signature. Of Ed25519 the library refuses twins.
+        let is_only_form = match self.0.alg {
+            Alg::Es256 => malleable::is_lower(signature),
+            Alg::EdDsa => true,
+        };
+        signature.len() == 64 && is_only_form && self.0.parsed.verify_sig(message, signature).is_ok()
     }
 }
 

@@ -7,7 +7,6 @@ use crate::{
     key::KeyError,
 };
 use postern_ids::{ConnectorId, Timestamp};
-use serde_json::Value;
 use std::time::Duration;
 
 /// The audience of every access token.
@@ -36,10 +35,7 @@ pub fn mint_dial(claims: &DialClaims, key: &SigningKey) -> Result<String, KeyErr
 
 /// The connector that an unverified dial token claims to come from: good for finding its key, and for nothing else.
 pub fn claimed_connector(token: &str) -> Result<ConnectorId, Rejected> {
-    match Parts::split(token)?.claims()?.get("iss") {
-        Some(Value::String(issuer)) => issuer.parse().map_err(|_| Rejected::IssInvalid),
-        _ => Err(Rejected::IssInvalid),
-    }
+    Parts::split(token)?.claimed_issuer()?.parse().map_err(|_| Rejected::IssInvalid)
 }
 
 /// Checks a dial against the enrolled key of `connector`. The nonce in the claims is the caller's to check.

@@ -22,6 +22,34 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
+/// What a public key is made of: the point, or the 32 bytes of Ed25519.
+pub(crate) fn public_bytes(jwk: &Value) -> Vec<u8> {
+    let member = |name: &str| jwk[name].as_str().map(decode);
+    match (member("x"), member("y")) {
+        (Some(x), Some(y)) => [vec![4], x, y].concat(),
+        (x, _) => x.unwrap(),
+    }
+}
+
+/// A public key as X.509 has it (RFC 5480, RFC 8410).
+pub(crate) fn spki(jwk: &Value) -> Vec<u8> {
+    let prefix: &[u8] = match jwk["crv"].as_str() {
+        Some("P-256") => &[
+            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+            0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+        ],
+        _ => &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00],
+    };
+    [prefix, &public_bytes(jwk)].concat()
+}
+
+pub(crate) fn pem(spki: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(spki);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+}
+
 pub(crate) fn access_claims() -> AccessClaims {
     AccessClaims {
         iss: ISSUER.to_owned(),
@@ -136,6 +164,16 @@ impl Forge {
         Self::of(Alg::EdDsa, "postern-ticket+jwt", &serde_json::to_value(ticket_claims()).unwrap())
     }
 
+    /// Of a connector's dial.
+    pub(crate) fn dial() -> Self {
+        Self::of(Alg::EdDsa, "postern-dial+jwt", &serde_json::to_value(dial_claims(connector(1))).unwrap())
+    }
+
+    /// Of an access token that calls itself something else.
+    pub(crate) fn of_typ(typ: &str) -> Self {
+        Self::of(Alg::Es256, typ, &serde_json::to_value(access_claims()).unwrap())
+    }
+
     fn of(alg: Alg, typ: &str, claims: &Value) -> Self {
         let key = SigningKey::generate(alg).unwrap();
         let header = json!({"alg": alg.name(), "typ": typ, "kid": key.kid()});
@@ -194,8 +232,21 @@ impl Forge {
         header.insert("alg".to_owned(), json!(alg));
         let header = Value::Object(header).to_string();
         let signed = format!("{}.{}", encode(header.as_bytes()), encode(self.payload().as_bytes()));
-        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+        let hash = match alg {
+            "HS384" => aws_lc_rs::hmac::HMAC_SHA384,
+            "HS512" => aws_lc_rs::hmac::HMAC_SHA512,
+            _ => aws_lc_rs::hmac::HMAC_SHA256,
+        };
+        let key = aws_lc_rs::hmac::Key::new(hash, secret);
         format!("{signed}.{}", encode(aws_lc_rs::hmac::sign(&key, signed.as_bytes()).as_ref()))
+    }
+
+    /// The verdict of the door that takes this kind.
+    pub(crate) fn verdict(&self, token: &str) -> Result<(), Rejected> {
+        match self.key.alg() {
+            Alg::Es256 => self.access(token),
+            Alg::EdDsa => self.grant_verdict(token),
+        }
     }
 
     pub(crate) fn access(&self, token: &str) -> Result<(), Rejected> {
