@@ -68,7 +68,7 @@ impl Proofs {
         let device_page = self.person.get(&at(scene, "/device"))?;
         let app = scene.url("alpha", "/headers");
         let cookie = program.send(&app, &[&format!("Cookie: {}", self.app_cookie)], None)?;
-        let token = program.clone().with_bearer(&self.app_token).get(&app)?;
+        let token = program.with_bearer(&self.app_token).get(&app)?;
         Ok(vec![
             shown("access token at the API", &api, "code"),
             Shown { what: "access token at the tunnel", status: self.tunnel(scene)?, word: String::new() },
