@@ -35,8 +35,12 @@ async fn main() -> Result<(), Failure> {
         let (rate, latencies) = run(&dir.path().join(format!("alone{round}")), None).await?;
         println!("journal alone             {rate:>6.0} sessions/s   record {}", percentiles(latencies));
         let database = Database::Sqlite { path: dir.path().join(format!("{round}.db")) };
-        let config =
-            StoreConfig { database, master_key_file: dir.path().join(format!("{round}.key")), migrate: true };
+        let config = StoreConfig {
+            database,
+            master_key_file: dir.path().join(format!("{round}.key")),
+            previous_master_key_files: Vec::new(),
+            migrate: true,
+        };
         let store = Store::open(config, now()).await?;
         let (rate, latencies) = run(&dir.path().join(format!("shipped{round}")), Some(store.clone())).await?;
         println!("beside shipping to SQLite {rate:>6.0} sessions/s   record {}", percentiles(latencies));

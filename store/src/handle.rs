@@ -1,6 +1,10 @@
 //! The open store, as every operation on it finds it.
 
-use crate::{db::Pools, seal::Sealer, wake::Wake};
+use crate::{
+    db::Pools,
+    seal::{MasterKeys, Seals},
+    wake::Wake,
+};
 use std::sync::Arc;
 
 /// The open store. Cheap to clone; all clones share the pools.
@@ -11,13 +15,14 @@ pub struct Store {
 
 pub(crate) struct Inner {
     pub(crate) pools: Pools,
-    pub(crate) sealer: Sealer,
+    pub(crate) seals: Seals,
     pub(crate) wake: Wake,
 }
 
 impl Store {
-    pub(crate) fn new(pools: Pools, sealer: Sealer) -> Self {
-        Self { inner: Arc::new(Inner { pools, sealer, wake: Wake::default() }) }
+    pub(crate) fn new(pools: Pools, keys: MasterKeys) -> Self {
+        let seals = Seals::new(keys);
+        Self { inner: Arc::new(Inner { pools, seals, wake: Wake::default() }) }
     }
 
     /// Closes the connections, after what runs on them. An embedded store may then be opened again.

@@ -13,6 +13,7 @@ mod feed;
 mod handle;
 pub mod journal;
 mod kind;
+mod master_keys;
 mod nodes;
 mod objects;
 mod open;
@@ -35,6 +36,7 @@ pub use error::{ChangeError, OpenError, StoreError};
 pub use feed::{ChangeFeed, Changed, Changes, Confirmed, News};
 pub use handle::Store;
 pub use kind::Kind;
+pub use master_keys::{ProvenKeys, SealKeeper, SealNews};
 pub use objects::{LocalAccount, Object, Provider, ServiceAccount, Stored, User, Vouched, WelcomeError};
 pub use open::{Database, StoreConfig};
 pub use records::{

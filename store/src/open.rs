@@ -2,19 +2,15 @@
 
 use crate::{
     Actor, Expect, OpenError, Store, StoreError,
-    db::{PgPools, Pools, SqlitePools, execute, fetch_optional},
-    schema,
-    seal::{self, MasterKeyError, Place, Sealer},
+    db::{PgPools, Pools, SqlitePools},
+    master_keys, schema,
 };
 use postern_ids::Timestamp;
 use postern_policy::{
     admin::{OWNERS, OWNERS_NAME},
     model::Group,
 };
-use std::path::{Path, PathBuf};
-
-/// Sealed once into a store, so that a wrong master key is found at start and not at the first use.
-const SEAL_CHECK: Place<'_> = Place { table: "meta", id: "1", column: "seal_check" };
+use std::path::PathBuf;
 
 /// Where the data lives.
 #[derive(Clone)]
@@ -47,6 +43,8 @@ pub struct StoreConfig {
     pub database: Database,
     /// The file with the master key. For an embedded store that is empty it is created (0600); otherwise it must exist.
     pub master_key_file: PathBuf,
+    /// Files with the master keys before it, while it is changed: what was sealed under them still opens.
+    pub previous_master_key_files: Vec<PathBuf>,
     /// Whether to bring the schema up to date, or to refuse an older one.
     pub migrate: bool,
 }
@@ -59,8 +57,8 @@ impl Store {
             Database::Postgres { url } => Pools::Postgres(PgPools::open(url).await?),
         };
         schema::prepare(&pools, config.migrate).await?;
-        let sealer = prove_master_key(&pools, &config.master_key_file).await?;
-        let store = Self::new(pools, sealer);
+        let keys = master_keys::prove(&pools, &config).await?;
+        let store = Self::new(pools, keys);
         store.seed(now).await?;
         Ok(store)
     }
@@ -80,44 +78,4 @@ impl Store {
         };
         seeded.map_err(|error| OpenError::Store(StoreError::Unavailable(Box::new(error))))
     }
-}
-
-/// The key must be the one that the store was sealed under. It is made only for an embedded store that never had one.
-async fn prove_master_key(pools: &Pools, path: &Path) -> Result<Sealer, OpenError> {
-    let sealed = seal_check(pools).await?;
-    let key = match (seal::read(path)?, &sealed, pools) {
-        (Some(key), _, _) => key,
-        (None, None, Pools::Sqlite(_)) => seal::create(path)?,
-        (None, Some(_), _) | (None, None, Pools::Postgres(_)) => {
-            return Err(MasterKeyError::Missing { path: path.to_owned() }.into());
-        }
-    };
-    let sealer = Sealer::new(&key);
-    let sealed = match sealed {
-        Some(sealed) => sealed,
-        None => first_seal_check(pools, &sealer).await?,
-    };
-    match sealer.open(SEAL_CHECK, &sealed) {
-        Ok(_) => Ok(sealer),
-        Err(_) => Err(MasterKeyError::Wrong { path: path.to_owned() }.into()),
-    }
-}
-
-async fn seal_check(pools: &Pools) -> Result<Option<Vec<u8>>, StoreError> {
-    let mut tx = pools.read().await?;
-    let row: Option<(Option<Vec<u8>>,)> =
-        fetch_optional!(&mut tx, (Option<Vec<u8>>,), "SELECT seal_check FROM meta WHERE one = 1")?;
-    Ok(row.and_then(|(sealed,)| sealed))
-}
-
-/// Of gateways that start on the same empty store the first one wins; the others must have the same key.
-async fn first_seal_check(pools: &Pools, sealer: &Sealer) -> Result<Vec<u8>, StoreError> {
-    let mut tx = pools.write().await?;
-    execute!(
-        &mut tx,
-        "UPDATE meta SET seal_check = $1 WHERE one = 1 AND seal_check IS NULL",
-        sealer.seal(SEAL_CHECK, b"postern")
-    )?;
-    tx.commit().await?;
-    seal_check(pools).await?.ok_or_else(|| StoreError::corrupt("meta.seal_check", "missing"))
 }

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "sign-in use", include_str!("../../migrations/0005_sign_in_use.sql")),
     (6, "nodes", include_str!("../../migrations/0006_nodes.sql")),
     (7, "sign in proof", include_str!("../../migrations/0007_sign_in_proof.sql")),
+    (8, "master keys", include_str!("../../migrations/0008_master_keys.sql")),
 ];
 
 fn migrator(locking: bool) -> Migrator {

@@ -3,8 +3,10 @@
 //! A sealed value is `1 ‖ key id (8) ‖ nonce (12) ‖ AES-256-GCM ciphertext and tag`; table, row id and column are the
 //! associated data, so a value copied to another row does not open there.
 
+mod keys;
 mod master_key;
 
+pub(crate) use keys::{MasterKeys, Seals};
 pub(crate) use master_key::{MasterKeyError, create, read};
 
 use aws_lc_rs::{
@@ -32,6 +34,30 @@ pub enum UnsealError {
     Altered,
 }
 
+/// Tells master keys apart without telling them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct KeyId([u8; KEY_ID_LEN]);
+
+impl KeyId {
+    /// Under which key a value was sealed.
+    pub(crate) fn of(sealed: &[u8]) -> Option<Self> {
+        let (format, rest) = sealed.split_first()?;
+        let (id, _) = rest.split_first_chunk()?;
+        (*format == FORMAT).then_some(Self(*id))
+    }
+
+    /// As it stands in a sealed value.
+    pub(crate) fn to_vec(self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+}
+
+impl std::fmt::Display for KeyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// The place of a sealed value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -55,7 +81,7 @@ impl Place<'_> {
 /// Seals and opens values under one master key.
 pub(crate) struct Sealer {
     key: RandomizedNonceKey,
-    key_id: [u8; KEY_ID_LEN],
+    id: KeyId,
 }
 
 impl std::fmt::Debug for Sealer {
@@ -69,12 +95,16 @@ impl Sealer {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(b"postern.master-key-id.v1");
         context.update(master);
-        let mut key_id = [0; KEY_ID_LEN];
-        for (to, from) in key_id.iter_mut().zip(context.finish().as_ref()) {
+        let mut id = [0; KEY_ID_LEN];
+        for (to, from) in id.iter_mut().zip(context.finish().as_ref()) {
             *to = *from;
         }
         let key = RandomizedNonceKey::new(&AES_256_GCM, master).expect("an AES-256 key has 32 bytes");
-        Self { key, key_id }
+        Self { key, id: KeyId(id) }
+    }
+
+    pub(crate) fn id(&self) -> KeyId {
+        self.id
     }
 
     pub(crate) fn seal(&self, place: Place<'_>, secret: &[u8]) -> Vec<u8> {
@@ -85,21 +115,17 @@ impl Sealer {
             .expect("AES-GCM refuses only inputs of 64 GiB and more");
         let mut out = Vec::with_capacity(HEADER_LEN + NONCE_LEN + text.len());
         out.push(FORMAT);
-        out.extend_from_slice(&self.key_id);
+        out.extend_from_slice(&self.id.0);
         out.extend_from_slice(nonce.as_ref());
         out.extend_from_slice(&text);
         out
     }
 
     pub(crate) fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
-        let (header, rest) = sealed.split_at_checked(HEADER_LEN).ok_or(UnsealError::Format)?;
-        let (format, key_id) = header.split_first().ok_or(UnsealError::Format)?;
-        if *format != FORMAT {
-            return Err(UnsealError::Format);
-        }
-        if key_id != self.key_id {
+        if KeyId::of(sealed).ok_or(UnsealError::Format)? != self.id {
             return Err(UnsealError::OtherKey);
         }
+        let (_, rest) = sealed.split_at_checked(HEADER_LEN).ok_or(UnsealError::Format)?;
         let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or(UnsealError::Format)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| UnsealError::Format)?;
         let mut text = Zeroizing::new(text.to_vec());

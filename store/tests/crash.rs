@@ -26,6 +26,7 @@ fn config(dir: &Path) -> StoreConfig {
     StoreConfig {
         database: Database::Sqlite { path: dir.join("postern.db") },
         master_key_file: dir.join("master.key"),
+        previous_master_key_files: Vec::new(),
         migrate: true,
     }
 }

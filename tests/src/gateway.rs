@@ -128,6 +128,13 @@ impl Gateway {
         self.directory.join("master.key")
     }
 
+    /// Makes another master key beside its own.
+    pub fn make_master_key(&self) -> Result<PathBuf> {
+        let path = self.directory.join("another.key");
+        write_master_key(&path)?;
+        Ok(path)
+    }
+
     /// Where it keeps its state.
     pub fn state(&self) -> &Path {
         &self.state

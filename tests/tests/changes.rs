@@ -1,7 +1,9 @@
 //! What changes while programs run: settings, certificates, keys. Nobody's session notices.
 
 use anyhow::Result;
-use postern_tests::{Manner, Target, World, scenario, sized, tools, until, world};
+use postern_tests::{GatewayOptions, Manner, Scratch, Target, World, scenario, sized, tools, until, world};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -18,7 +20,7 @@ fn j13_a_rotated_grant_key_reaches_connectors_that_are_there_and_those_that_come
         until("one connector online", SOON, || world::online(&world.owner) == 1)?;
         let key = rotate(&world)?;
         let pins = |directory: &str| {
-            let kept = std::fs::read_to_string(scratch.join(directory).join("state/identity.json"));
+            let kept = fs::read_to_string(scratch.join(directory).join("state/identity.json"));
             kept.is_ok_and(|kept| kept.contains(&key))
         };
         let took = until("the next key at the connector that is there", SOON, || pins("steady"))?;
@@ -63,9 +65,9 @@ fn settings_that_can_change_do_so_on_sighup_and_mistakes_change_nothing() -> Res
         let world = World::start(scratch)?;
         let mut held = world.hold(&world.alice, scratch.path(), "bastion")?;
         until("the held session", SOON, || world.live_sessions().is_ok_and(|live| live.len() == 1))?;
-        let first = std::fs::read_to_string(world.gateway.configuration())?;
+        let first = fs::read_to_string(world.gateway.configuration())?;
         let with = |more: &str| -> Result<()> {
-            std::fs::write(world.gateway.configuration(), format!("{first}{more}"))?;
+            fs::write(world.gateway.configuration(), format!("{first}{more}"))?;
             world.gateway.reload()
         };
         assert!(!world.gateway.log().contains("\"DEBUG\""));
@@ -90,6 +92,60 @@ fn settings_that_can_change_do_so_on_sighup_and_mistakes_change_nothing() -> Res
         assert!(held.is_running(), "{}", held.log());
         Ok(())
     })
+}
+
+#[test]
+fn l03_the_master_key_of_an_embedded_store_is_changed_and_nobody_notices() -> Result<()> {
+    scenario("master-key-embedded", |scratch| change_master_key(scratch, &GatewayOptions::embedded()))
+}
+
+#[test]
+fn l03_the_master_key_of_the_run_s_store_is_changed_and_nobody_notices() -> Result<()> {
+    scenario("master-key", |scratch| change_master_key(scratch, &GatewayOptions::of_the_run()?))
+}
+
+fn change_master_key(scratch: &Scratch, options: &GatewayOptions) -> Result<()> {
+    let mut world = World::start_with(scratch, options)?;
+    let mut held = world.hold(&world.alice, scratch.path(), "bastion")?;
+    until("the held session", SOON, || world.live_sessions().is_ok_and(|live| live.len() == 1))?;
+    let place = match options.store {
+        Some(_) => world.gateway.master_key(),
+        None => world.gateway.state().join("master.key"),
+    };
+    let (old, new) = (fs::read(&place)?, world.gateway.make_master_key()?);
+
+    give_keys(&world, &new, &[])?;
+    told(&world, "the master keys are not usable: nothing changed")?;
+    told(&world, "is not the one of this store")?;
+    give_keys(&world, &new, &[&place])?;
+    for step in ["master_key.changed", "master_key.resealed", "master_key.retired"] {
+        told(&world, step)?;
+    }
+    give_keys(&world, &new, &[])?;
+    told(&world, "\"changed\":\"previous_master_key_files\"")?;
+    world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
+    assert!(held.is_running(), "{}", held.log());
+
+    // The new key alone opens the store at the next start; people and connectors go on with what they have.
+    fs::rename(&new, &place)?;
+    world.gateway.restart()?;
+    world.await_connector()?;
+    world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
+    // The old one does not.
+    fs::write(&place, old)?;
+    let refused = world.gateway.restart().expect_err("a store under another key");
+    assert!(format!("{refused:#}").contains("is not the one of this store"), "{refused:#}");
+    Ok(())
+}
+
+/// Writes these master keys into the gateway's configuration and has it read again.
+fn give_keys(world: &World, own: &Path, previous: &[&PathBuf]) -> Result<()> {
+    let path = world.gateway.configuration();
+    let text = fs::read_to_string(&path)?;
+    let others = text.lines().filter(|line| !line.contains("master_key_file")).collect::<Vec<_>>().join("\n");
+    let keys = format!("master_key_file = {own:?}\nprevious_master_key_files = {previous:?}\n");
+    fs::write(&path, keys + &others)?;
+    world.gateway.reload()
 }
 
 fn told(world: &World, text: &str) -> Result<()> {

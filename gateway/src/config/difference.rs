@@ -23,6 +23,7 @@ impl Difference {
             apps_domain,
             state_dir,
             master_key_file,
+            previous_master_key_files,
             listen,
             internal,
             certificates,
@@ -37,7 +38,9 @@ impl Difference {
         // Sign-ins and certificates are bound to the names below it.
         found.after_restart("apps_domain", *apps_domain != next.apps_domain);
         found.after_restart("state_dir", *state_dir != next.state_dir);
-        found.after_restart("master_key_file", *master_key_file != next.master_key_file);
+        found.at_once("master_key_file", *master_key_file != next.master_key_file);
+        let previous = *previous_master_key_files != next.previous_master_key_files;
+        found.at_once("previous_master_key_files", previous);
         found.after_restart("listen.address", listen.address != next.listen.address);
         match is_same_kind(&listen.mode, &next.listen.mode) {
             true => found.at_once("listen.trusted_proxies", listen.mode != next.listen.mode),
@@ -102,6 +105,8 @@ impl Config {
         if self.certificates.is_empty() == next.certificates.is_empty() {
             self.certificates.clone_from(&next.certificates);
         }
+        self.master_key_file.clone_from(&next.master_key_file);
+        self.previous_master_key_files.clone_from(&next.previous_master_key_files);
         self.log.level.clone_from(&next.log.level);
         self.limits = next.limits;
     }

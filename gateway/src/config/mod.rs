@@ -42,6 +42,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The file of the key that seals secrets, if it is not the one in the state directory.
     pub master_key_file: Option<PathBuf>,
+    /// The files of the keys before it, while it is changed.
+    pub previous_master_key_files: Vec<PathBuf>,
     /// The public listener.
     pub listen: Listen,
     /// The address of the internal listener.

@@ -22,6 +22,7 @@ pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Conf
     let certificates = reader.certificates(&mode);
     let store = reader.store();
     let master_key_file = reader.master_key_file(&store);
+    let previous_master_key_files = reader.previous_master_key_files();
     let address = reader.parsed("listen.address", LISTEN, "write an address and a port, such as [::]:443");
     let internal =
         reader.parsed("internal.address", INTERNAL, "write an address and a port, such as 127.0.0.1:9402");
@@ -39,6 +40,7 @@ pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Conf
                 apps_domain,
                 state_dir,
                 master_key_file,
+                previous_master_key_files,
                 listen,
                 internal,
                 certificates,
@@ -129,7 +131,8 @@ impl Reader<'_> {
             (None, Some(StoreUrl::Postgres(_))) => self.wrong(
                 Origin::Nowhere,
                 "master_key_file is missing",
-                "a shared store needs a key file of yours: head -c 32 /dev/urandom > FILE; chmod 600 FILE",
+                "a shared store needs a key file of yours: umask 077; printf 'postern-master-key-v1:%s\\n' \
+                \"$(head -c 32 /dev/urandom | basenc --base64url | tr -d =)\" > FILE",
             ),
             (Some(file), _) => {
                 if let Err(mistake) =
@@ -141,6 +144,17 @@ impl Reader<'_> {
             (None, _) => {}
         }
         path
+    }
+
+    fn previous_master_key_files(&mut self) -> Vec<PathBuf> {
+        const KEY: &str = "previous_master_key_files";
+        let files = self.paths(KEY);
+        for file in &files {
+            if let Err(mistake) = files::check_secret_file(file, KEY, self.at(KEY)) {
+                self.mistakes.push(mistake);
+            }
+        }
+        files
     }
 
     fn log(&mut self) -> Log {

@@ -11,6 +11,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("apps_domain", "the domain whose names are those of applications"),
     ("state_dir", "directory of the journal, the embedded store and the master key"),
     ("master_key_file", "file of the key that seals secrets in the store"),
+    ("previous_master_key_files", "files of the keys before it, while it is changed"),
     ("listen.address", "address and port of the public listener"),
     ("listen.mode", "tls, tls_proxy_v2 or http_behind_proxy"),
     ("listen.trusted_proxies", "networks whose word about the client's address is believed"),

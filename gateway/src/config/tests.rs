@@ -181,6 +181,8 @@ fn l06_a_configuration_that_others_may_change_is_refused() {
 fn l06_a_readable_master_key_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let key = write(&dir, "master.key", "0123456789abcdef0123456789abcdef", 0o644);
+    let previous = format!("public_url = \"https://a.example\"\nprevious_master_key_files = [{key:?}]");
+    assert!(load(&previous).unwrap_err().to_string().contains("previous_master_key_files"));
     let text = format!("public_url = \"https://a.example\"\nmaster_key_file = {key:?}");
     let path = write(&dir, "g.toml", &text, 0o600);
     let error = Config::load(Some(&path), [], &[]).unwrap_err().to_string();
@@ -230,11 +232,13 @@ fn what_differs_is_named_and_only_what_can_change_now_is_adopted() {
                 [limits]\nopens_burst = 7\ndrain_seconds = 3\n[store]\nurl = \"postgres://db/x\"\n";
     let dir = tempfile::tempdir().unwrap();
     let key = write(&dir, "master.key", "", 0o600);
-    let next = load(&format!("master_key_file = \"{}\"\n{proxied}{text}", key.display())).unwrap();
+    let keys = format!("master_key_file = {key:?}\nprevious_master_key_files = [{key:?}]");
+    let next = load(&format!("{keys}\n{proxied}{text}")).unwrap();
     let difference = Difference::between(&now, &next);
     let at_once = ["listen.trusted_proxies", "log.level", "limits.opens_burst", "limits.drain_seconds"];
-    assert_eq!(difference.at_once, at_once);
-    assert_eq!(difference.after_restart, ["master_key_file", "listen.address", "store.url", "log.format"]);
+    assert_eq!(difference.at_once[..2], ["master_key_file", "previous_master_key_files"]);
+    assert_eq!(difference.at_once[2..], at_once);
+    assert_eq!(difference.after_restart, ["listen.address", "store.url", "log.format"]);
     let mut adopted = now.clone();
     adopted.adopt(&next);
     assert_eq!(Difference::between(&adopted, &next).at_once, [""; 0]);

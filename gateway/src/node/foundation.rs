@@ -44,7 +44,12 @@ async fn open_store(config: &Config, migrate: bool) -> Result<(StateDir, Store),
         StoreUrl::Sqlite => Database::Sqlite { path: state.store() },
         StoreUrl::Postgres(url) => Database::Postgres { url: url.clone() },
     };
-    let config = StoreConfig { database, master_key_file: config.master_key_path(), migrate };
+    let config = StoreConfig {
+        database,
+        master_key_file: config.master_key_path(),
+        previous_master_key_files: config.previous_master_key_files.clone(),
+        migrate,
+    };
     Ok((state, patience::open(&config).await.map_err(on_open)?))
 }
 

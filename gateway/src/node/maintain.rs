@@ -5,6 +5,7 @@ use super::{
     foundation::Foundation,
     internal::{self, Health},
     present::Present,
+    seals,
 };
 use crate::{
     config::{Config, StoreUrl},
@@ -52,6 +53,7 @@ pub(super) fn maintain(
     lifecycle.maintain("presence", presence.run());
     lifecycle.maintain("metrics", internal::upkeep(health.metrics));
     lifecycle.maintain("cleaning", clean(ground.store.clone()));
+    lifecycle.maintain("seals", seals::keep(&ground.store, ground.journal.node()));
     lifecycle.maintain("keys", refresh_keys(Arc::clone(keys), ground.store.clone()));
     lifecycle.maintain("key announcements", present.connectors.clone().announce_changes());
     lifecycle.maintain("certificate", presented.clone().keep_fresh());

@@ -13,6 +13,7 @@ mod policy;
 mod present;
 mod reload;
 mod renewal;
+mod seals;
 mod serve;
 mod start;
 mod stop;

@@ -18,7 +18,7 @@ pub async fn serve(config: Config, settings: &Settings, log: &RunningLog) -> Res
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
-                Asked::Reload => node.reload(settings, log),
+                Asked::Reload => node.reload(settings, log).await,
                 Asked::Stop => break,
             },
             () = node.lifecycle.failing() => break,

@@ -8,7 +8,12 @@ use postern_store::{Database, Store, StoreConfig};
 async fn store(dir: &tempfile::TempDir) -> Store {
     let database = Database::Sqlite { path: dir.path().join("store.db") };
     let master_key_file = dir.path().join("master.key");
-    Store::open(StoreConfig { database, master_key_file, migrate: true }, wall_clock()).await.unwrap()
+    Store::open(
+        StoreConfig { database, master_key_file, previous_master_key_files: Vec::new(), migrate: true },
+        wall_clock(),
+    )
+    .await
+    .unwrap()
 }
 
 fn snapshot(revision: u64) -> Snapshot {

@@ -11,12 +11,12 @@ impl Store {
     /// Seals a value for one purpose and one holder, such as a host: it opens for no other. As text for a cookie or URL.
     pub fn seal_for(&self, purpose: &'static str, holder: &str, value: &[u8]) -> String {
         let place = Place { table: TABLE, id: holder, column: purpose };
-        URL_SAFE_NO_PAD.encode(self.inner.sealer.seal(place, value))
+        URL_SAFE_NO_PAD.encode(self.inner.seals.seal(place, value))
     }
 
     /// Opens what [`Store::seal_for`] gave for the same purpose and holder; nothing for anything else.
     pub fn open_for(&self, purpose: &'static str, holder: &str, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        self.inner.sealer.open(Place { table: TABLE, id: holder, column: purpose }, &bytes).ok()
+        self.inner.seals.open(Place { table: TABLE, id: holder, column: purpose }, &bytes).ok()
     }
 }

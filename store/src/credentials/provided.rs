@@ -107,7 +107,7 @@ impl Store {
     ) -> Result<(), ChangeError> {
         let id = sign_in.to_string();
         let seal = |column, token: &SecretString| {
-            self.inner.sealer.seal(Place { table: TABLE, id: &id, column }, token.expose_secret().as_bytes())
+            self.inner.seals.seal(Place { table: TABLE, id: &id, column }, token.expose_secret().as_bytes())
         };
         let refresh_token = word.refresh_token.map(|token| seal(COLUMN, token));
         let id_token = word.id_token.map(|token| seal(ID_TOKEN, token));
@@ -136,7 +136,7 @@ impl Store {
             &id
         )?;
         let Some((Some(sealed),)) = row else { return Ok(None) };
-        let token = self.inner.sealer.open(Place { table: TABLE, id: &id, column: ID_TOKEN }, &sealed)?;
+        let token = self.inner.seals.open(Place { table: TABLE, id: &id, column: ID_TOKEN }, &sealed)?;
         let token = std::str::from_utf8(&token).map_err(|_| StoreError::corrupt(ID_TOKEN, &id))?;
         Ok(Some(SecretString::from(token)))
     }
@@ -168,7 +168,7 @@ impl Store {
         )?;
         let mut taken = Vec::new();
         for (id, user, sealed) in rows {
-            let opened = self.inner.sealer.open(Place { table: TABLE, id: &id, column: COLUMN }, &sealed);
+            let opened = self.inner.seals.open(Place { table: TABLE, id: &id, column: COLUMN }, &sealed);
             let token = opened.map_err(StoreError::from)?;
             let token = std::str::from_utf8(&token).map_err(|_| StoreError::corrupt(COLUMN, &id))?;
             let subject: Option<(String,)> =

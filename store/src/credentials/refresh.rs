@@ -74,7 +74,7 @@ impl Store {
         let mut tx = self.inner.pools.write().await?;
         let place = hex(presented);
         let place = Place { table: "refresh_tokens", id: &place, column: "successor_sealed" };
-        let sealed = self.inner.sealer.seal(place, successor.text.expose_secret().as_bytes());
+        let sealed = self.inner.seals.seal(place, successor.text.expose_secret().as_bytes());
         let spent: Option<(String,)> = fetch_optional!(
             &mut tx,
             (String,),
@@ -126,7 +126,7 @@ impl Store {
         tx.rollback().await?;
         let is_recent = now.since(Timestamp::from_micros(used_at)) <= REPEATED_FOR;
         if let (true, Some(sealed), Some(expires_at)) = (is_recent, sealed, expires_at) {
-            let text = self.inner.sealer.open(place, &sealed).map_err(StoreError::from)?;
+            let text = self.inner.seals.open(place, &sealed).map_err(StoreError::from)?;
             let text = str::from_utf8(&text).map_err(|error| StoreError::corrupt("refresh_tokens", error))?;
             let expires_at = Timestamp::from_micros(expires_at);
             return Ok(RefreshOutcome::Repeated { sign_in, successor: text.into(), expires_at });

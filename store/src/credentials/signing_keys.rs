@@ -83,7 +83,7 @@ async fn select(
 
 fn open(store: &Store, kind: KeyKind, row: Columns) -> Result<SigningKey, StoreError> {
     let (kid, sealed, public, created_at, signs_from, retires_at) = row;
-    let secret = store.inner.sealer.open(Place { table: TABLE, id: &kid, column: COLUMN }, &sealed)?;
+    let secret = store.inner.seals.open(Place { table: TABLE, id: &kid, column: COLUMN }, &sealed)?;
     Ok(SigningKey {
         kid,
         kind,
@@ -122,7 +122,7 @@ impl Store {
             "INSERT INTO signing_keys (kid, kind, secret_sealed, public, created_at, signs_from, retires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &candidate.kid,
             candidate.kind.label(),
-            self.inner.sealer.seal(place, &candidate.secret),
+            self.inner.seals.seal(place, &candidate.secret),
             &candidate.public,
             candidate.created_at.as_micros(),
             candidate.signs_from.as_micros(),

@@ -61,7 +61,7 @@ impl Change {
     ) -> Result<(), ChangeError> {
         let id = provider.as_str();
         let place = Place { table: TABLE, id, column: COLUMN };
-        let sealed = secret.map(|secret| self.inner.sealer.seal(place, secret.expose_secret().as_bytes()));
+        let sealed = secret.map(|secret| self.inner.seals.seal(place, secret.expose_secret().as_bytes()));
         // The version moves too: whoever keeps the provider in memory reads it again.
         let found = execute!(
             &mut self.tx,
@@ -92,7 +92,7 @@ impl Store {
             id
         )?;
         let Some(sealed) = row.and_then(|(sealed,)| sealed) else { return Ok(None) };
-        let opened = self.inner.sealer.open(Place { table: TABLE, id, column: COLUMN }, &sealed)?;
+        let opened = self.inner.seals.open(Place { table: TABLE, id, column: COLUMN }, &sealed)?;
         let text = std::str::from_utf8(&opened).map_err(|_| StoreError::corrupt(COLUMN, id))?;
         Ok(Some(SecretString::from(text)))
     }

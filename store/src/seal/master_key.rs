@@ -60,11 +60,28 @@ pub enum MasterKeyError {
         #[source]
         source: io::Error,
     },
-    /// The key is not the one that the store was sealed under.
-    #[error("the master key in {} is not the one of this store", path.display())]
+    /// The key is not the one that the store is sealed under.
+    #[error(
+        "the master key {own} in {} is not the one of this store, which is {stored}: restore the file of that one; \
+        to change the key, name its file in previous_master_key_files",
+        path.display()
+    )]
     Wrong {
         /// The file.
         path: PathBuf,
+        /// Which key it holds.
+        own: String,
+        /// Under which key the store is sealed.
+        stored: String,
+    },
+    /// The store may hold values under a key that was changed, and nobody would be able to read them.
+    #[error(
+        "the store still holds values that are sealed under the master key {earlier}: name its file in \
+        previous_master_key_files until the log says that it is not needed"
+    )]
+    Earlier {
+        /// Which keys.
+        earlier: String,
     },
 }
 

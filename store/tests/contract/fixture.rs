@@ -43,7 +43,12 @@ impl Fixture {
     }
 
     async fn open(dir: TempDir, database: Database, own: Option<(String, String)>) -> Self {
-        let config = StoreConfig { database, master_key_file: dir.path().join("master.key"), migrate: true };
+        let config = StoreConfig {
+            database,
+            master_key_file: dir.path().join("master.key"),
+            previous_master_key_files: Vec::new(),
+            migrate: true,
+        };
         let store = Store::open(config.clone(), NOW).await.unwrap();
         Self { store, config, dir, database: own }
     }

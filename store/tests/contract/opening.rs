@@ -93,8 +93,12 @@ async fn l03_a_postgres_store_never_makes_a_master_key() {
 async fn f08_only_a_database_that_may_answer_later_is_worth_waiting_for() {
     let open = async |url: &str| {
         let database = Database::Postgres { url: url.into() };
-        let config =
-            postern_store::StoreConfig { database, master_key_file: "/nonexistent".into(), migrate: false };
+        let config = postern_store::StoreConfig {
+            database,
+            master_key_file: "/nonexistent".into(),
+            previous_master_key_files: Vec::new(),
+            migrate: false,
+        };
         Store::open(config, NOW).await.err().unwrap()
     };
     // Nobody listens there yet.
@@ -118,6 +122,7 @@ async fn l03_the_database_url_is_in_no_debug_text() {
         postern_store::StoreConfig {
             database: Database::Postgres { url: "postgres://u:hunter2@h:notaport/d".into() },
             master_key_file: "/nonexistent".into(),
+            previous_master_key_files: Vec::new(),
             migrate: false,
         },
         NOW,

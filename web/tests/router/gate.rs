@@ -115,6 +115,7 @@ impl Gate {
         let config = StoreConfig {
             database: Database::Sqlite { path: dir.path().join("postern.db") },
             master_key_file: dir.path().join("master.key"),
+            previous_master_key_files: Vec::new(),
             migrate: true,
         };
         let store = Store::open(config, BEGAN).await.unwrap();

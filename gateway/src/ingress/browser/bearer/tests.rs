@@ -75,7 +75,12 @@ impl World {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database = Database::Sqlite { path: dir.path().join("store.db") };
-        let config = StoreConfig { database, master_key_file: dir.path().join("master.key"), migrate: true };
+        let config = StoreConfig {
+            database,
+            master_key_file: dir.path().join("master.key"),
+            previous_master_key_files: Vec::new(),
+            migrate: true,
+        };
         let store = Store::open(config, wall_clock()).await.unwrap();
         let (app, ada) = (resource(1, Web::default()), UserId::mint(Timestamp::EPOCH, [1; 10]));
         let mut change = store.change(Actor::system("test"), wall_clock()).await.unwrap();

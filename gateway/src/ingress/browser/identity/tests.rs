@@ -41,7 +41,12 @@ impl World {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database = Database::Sqlite { path: dir.path().join("store.db") };
-        let config = StoreConfig { database, master_key_file: dir.path().join("master.key"), migrate: true };
+        let config = StoreConfig {
+            database,
+            master_key_file: dir.path().join("master.key"),
+            previous_master_key_files: Vec::new(),
+            migrate: true,
+        };
         let store = Store::open(config, wall_clock()).await.unwrap();
         let keys = Arc::new(KeyRing::open(&store, ISSUER, wall_clock()).await.unwrap());
         let asserter = Asserter::new(store.clone(), Arc::clone(&keys), ISSUER.into());
