@@ -7,11 +7,11 @@ use super::{Words, loopback::Loopback};
 use crate::{
     WebState,
     body::Form,
-    pages::{FormGuard, Markup, Next, Page, PageFailure, SignedIn, fill, see_other, text},
+    pages::{FormGuard, Markup, Next, Page, PageFailure, Query, SignedIn, fill, see_other, text},
     problem::Failure,
 };
 use axum::{
-    extract::{RawQuery, State},
+    extract::State,
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
@@ -79,12 +79,9 @@ impl Asked {
 
 pub(crate) async fn ask(
     State(state): State<WebState>,
-    RawQuery(query): RawQuery,
+    Query { parts: form, text: query }: Query,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
-    let query = query.unwrap_or_default();
-    let form = Form::parse(query.as_bytes())
-        .ok_or(PageFailure::BadRequest("The address has a part that is given twice."))?;
     let asked = match Asked::read(&form) {
         Ok(asked) => asked,
         Err(refused) => return answer_refused(&state, refused),

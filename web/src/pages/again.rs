@@ -1,31 +1,28 @@
 //! Proving again who one is, with the password of an account of this gateway, for an application that wants it fresh.
 
 use super::{
-    FormGuard, Markup, Next, Page, PageFailure, Proof, SignedIn, come_in, fill, onward::after_form,
-    see_other, text,
+    FormGuard, Markup, Next, Page, PageFailure, Proof, Query, SignedIn, come_in, fill, not_taken::NotTaken,
+    onward::after_form, see_other, text,
 };
 use crate::{WebState, body::Form, client_addr::Client, problem::Failure};
 use axum::{
-    extract::{RawQuery, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::State,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use postern_identity::{Attempted, DoorRefused, HashRefused, Password};
+use postern_identity::{Attempted, Password};
 use postern_store::User;
 use secrecy::ExposeSecret;
-use std::time::Duration;
 
 const FORM: &str = include_str!("templates/sign_in_again.html");
 const ALERT: &str = include_str!("templates/alert.html");
 
 pub(crate) async fn show(
     State(state): State<WebState>,
-    RawQuery(query): RawQuery,
+    Query { parts, .. }: Query,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
-    let query = Form::parse(query.unwrap_or_default().as_bytes())
-        .ok_or(PageFailure::BadRequest("The address has a part that is given twice."))?;
-    let next = Next::parse(query.get("next").unwrap_or_default());
+    let next = Next::parse(parts.get("next").unwrap_or_default());
     match SignedIn::of(&state, &headers, state.now()).await? {
         Some(signed_in) if signed_in.sign_in.idp == User::LOCAL => {
             Ok(form(&headers, &signed_in, &next, None)?.into_response())
@@ -57,33 +54,14 @@ pub(crate) async fn submit(
         enabled: true,
     };
     let password = Password::presented(sent.take("password").unwrap_or_default());
-    let refused = |said, status| Ok(form(&headers, &signed_in, &next, Some(said))?.status(status));
-    match state.door().check(attempted, password, now).await {
-        Ok(()) => {
-            let proof = Proof::password(now);
-            come_in(&state, &headers, signed_in.user.id, &proof, after_form(&next), now)
-                .await
-                .map(|(response, _)| response)
-        }
-        Err(DoorRefused::Wrong) => {
-            tracing::info!(client.address = %address, "authn.rejected: a password was wrong");
-            refused("The password is wrong.", StatusCode::UNAUTHORIZED).map(IntoResponse::into_response)
-        }
-        Err(DoorRefused::Throttled(wait)) => {
-            tracing::info!(client.address = %address, "limit.hit: too many sign-in attempts");
-            let page =
-                refused("Too many attempts. Wait a minute, then try again.", StatusCode::TOO_MANY_REQUESTS);
-            Ok(later(page?, wait.retry_after))
-        }
-        Err(DoorRefused::Hash(HashRefused::Busy)) => {
-            let page = refused(
-                "Too many people are signing in at this moment. Try again in a few seconds.",
-                StatusCode::TOO_MANY_REQUESTS,
-            );
-            Ok(later(page?, Duration::from_secs(3)))
-        }
-        Err(DoorRefused::Hash(HashRefused::Failed)) => Err(PageFailure::Internal),
+    if let Err(refused) = state.door().check(attempted, password, now).await {
+        let not_taken = NotTaken::of(refused, "The password is wrong.", address)?;
+        let page = form(&headers, &signed_in, &next, Some(not_taken.said))?;
+        return Ok(not_taken.answer(page));
     }
+    let (proof, onward) = (Proof::password(now), after_form(&next));
+    let (response, _) = come_in(&state, &headers, signed_in.user.id, &proof, onward, now).await?;
+    Ok(response)
 }
 
 fn form(
@@ -104,8 +82,4 @@ fn form(
         ],
     );
     Ok(Page::new("Is it still you?", body).header(header::SET_COOKIE, guard.set_cookie()))
-}
-
-fn later(page: Page, after: Duration) -> Response {
-    page.header(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1))).into_response()
 }

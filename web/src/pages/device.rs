@@ -3,10 +3,10 @@
 //! Somebody else's code, sent with a convincing mail, would let *them* in: so the page says what asks, from where, and that
 //! only a code from one's own screen is right; and nothing happens without a click on it.
 
-use super::{FormGuard, Markup, Next, Page, PageFailure, SignedIn, fill, see_other, text};
+use super::{FormGuard, Markup, Next, Page, PageFailure, Query, SignedIn, fill, see_other, text};
 use crate::{WebState, body::Form, client_addr::Client, problem::Failure};
 use axum::{
-    extract::{RawQuery, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -23,18 +23,15 @@ const ALERT: &str = include_str!("templates/alert.html");
 pub(crate) async fn show(
     State(state): State<WebState>,
     Client(address): Client,
-    RawQuery(query): RawQuery,
+    Query { parts, text: query }: Query,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
     let now = state.now();
-    let query = query.unwrap_or_default();
     let Some(signed_in) = SignedIn::of(&state, &headers, now).await? else {
         let here = if query.is_empty() { "/device".to_owned() } else { format!("/device?{query}") };
         return Ok(see_other(&Next::parse(&here).sign_in_url()));
     };
-    let query = Form::parse(query.as_bytes())
-        .ok_or(PageFailure::BadRequest("The address has a part that is given twice."))?;
-    let Some(typed) = query.get("user_code") else { return Ok(enter("", None).into_response()) };
+    let Some(typed) = parts.get("user_code") else { return Ok(enter("", None).into_response()) };
     match pending(&state, &signed_in, typed, now).await? {
         Some((code, device)) => Ok(consent(&headers, &signed_in, &code, &device, address)?.into_response()),
         None => {

@@ -1,20 +1,19 @@
 //! The sign-in page of local accounts.
 
 use super::{
-    FormGuard, Markup, Next, Page, PageFailure, Proof, SignedIn, come_in, fill, onward::after_form,
-    see_other, text,
+    FormGuard, Markup, Next, Page, PageFailure, Proof, Query, SignedIn, come_in, fill, not_taken::NotTaken,
+    onward::after_form, see_other, text,
 };
 use crate::{WebState, body::Form, client_addr::Client, problem::Failure};
 use axum::{
-    extract::{RawQuery, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::State,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use postern_identity::{Attempted, DoorRefused, HashRefused, Password};
+use postern_identity::{Attempted, DoorRefused, Password};
 use postern_ids::Name;
 use postern_store::{LocalAccount, Object, Provider};
 use secrecy::ExposeSecret;
-use std::time::Duration;
 
 const FORM: &str = include_str!("templates/sign_in.html");
 const DONE: &str = include_str!("templates/signed_in.html");
@@ -28,12 +27,10 @@ pub(crate) async fn root() -> Response {
 
 pub(crate) async fn show(
     State(state): State<WebState>,
-    RawQuery(query): RawQuery,
+    Query { parts, .. }: Query,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
-    let query = Form::parse(query.unwrap_or_default().as_bytes())
-        .ok_or(PageFailure::BadRequest("The address has a part that is given twice."))?;
-    let next = Next::parse(query.get("next").unwrap_or_default());
+    let next = Next::parse(parts.get("next").unwrap_or_default());
     match SignedIn::of(&state, &headers, state.now()).await? {
         Some(_) if next != Next::home() => Ok(see_other(next.as_str())),
         Some(signed_in) => Ok(done(&signed_in, &headers)?.into_response()),
@@ -64,31 +61,18 @@ pub(crate) async fn submit(
         hash: account.as_ref().map(|account| account.password_hash.expose_secret().to_owned()),
         enabled: account.as_ref().is_some_and(|account| !account.user.disabled),
     };
-    match (state.door().check(attempted, password, now).await, account) {
+    let refused = match (state.door().check(attempted, password, now).await, account) {
         (Ok(()), Some(account)) => {
-            let proof = Proof::password(now);
-            let onward = after_form(&next);
-            come_in(&state, &headers, account.user.id, &proof, onward, now)
-                .await
-                .map(|(response, _)| response)
+            let (proof, onward) = (Proof::password(now), after_form(&next));
+            let (response, _) = come_in(&state, &headers, account.user.id, &proof, onward, now).await?;
+            return Ok(response);
         }
-        (Err(DoorRefused::Wrong), _) | (Ok(()), None) => {
-            tracing::info!(client.address = %address, "authn.rejected: a password was wrong");
-            let page = form(&state, &headers, &next, &typed, Some("The user name or the password is wrong."))
-                .await?;
-            Ok(page.status(StatusCode::UNAUTHORIZED).into_response())
-        }
-        (Err(DoorRefused::Throttled(wait)), _) => {
-            tracing::info!(client.address = %address, "limit.hit: too many sign-in attempts");
-            let said = "Too many attempts. Wait a minute, then try again.";
-            Ok(later(form(&state, &headers, &next, &typed, Some(said)).await?, wait.retry_after))
-        }
-        (Err(DoorRefused::Hash(HashRefused::Busy)), _) => {
-            let said = "Too many people are signing in at this moment. Try again in a few seconds.";
-            Ok(later(form(&state, &headers, &next, &typed, Some(said)).await?, Duration::from_secs(3)))
-        }
-        (Err(DoorRefused::Hash(HashRefused::Failed)), _) => Err(PageFailure::Internal),
-    }
+        (Ok(()), None) => DoorRefused::Wrong,
+        (Err(refused), _) => refused,
+    };
+    let not_taken = NotTaken::of(refused, "The user name or the password is wrong.", address)?;
+    let page = form(&state, &headers, &next, &typed, Some(not_taken.said)).await?;
+    Ok(not_taken.answer(page))
 }
 
 async fn find(state: &WebState, typed: &str) -> Result<Option<LocalAccount>, PageFailure> {
@@ -149,9 +133,4 @@ fn done(signed_in: &SignedIn, headers: &HeaderMap) -> Result<Page, PageFailure> 
     let guard = FormGuard::of(headers)?;
     let body = fill(DONE, &[("user", text(signed_in.user.name.as_str())), ("csrf", guard.field())]);
     Ok(Page::new("Signed in", body).header(header::SET_COOKIE, guard.set_cookie()))
-}
-
-fn later(page: Page, after: Duration) -> Response {
-    let seconds = HeaderValue::from(after.as_secs().max(1));
-    page.status(StatusCode::TOO_MANY_REQUESTS).header(header::RETRY_AFTER, seconds).into_response()
 }

@@ -3,11 +3,10 @@
 use super::pending::Waiting;
 use crate::{
     WebState,
-    body::Form,
-    pages::{Next, PageFailure, see_other},
+    pages::{Next, PageFailure, Query, see_other},
 };
 use axum::{
-    extract::{Path, RawQuery, State},
+    extract::{Path, State},
     http::{HeaderMap, header},
     response::Response,
 };
@@ -39,12 +38,10 @@ pub(super) async fn start(
     State(state): State<WebState>,
     Path(provider): Path<String>,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
+    Query { parts, .. }: Query,
 ) -> Result<Response, PageFailure> {
     let name: Name = provider.parse().map_err(|_| PageFailure::NotFound)?;
-    let query = Form::parse(query.unwrap_or_default().as_bytes())
-        .ok_or(PageFailure::BadRequest("The address has a part that is given twice."))?;
-    let next = Next::parse(query.get("next").unwrap_or_default());
+    let next = Next::parse(parts.get("next").unwrap_or_default());
     begin(&state, &headers, &name, Errand::sign_in(next)).await
 }
 

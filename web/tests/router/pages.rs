@@ -102,6 +102,7 @@ async fn c01_signing_in_makes_a_new_cookie_and_ends_the_old_one() {
     replay.jar = old;
     assert!(replay.get("/device").await.location().starts_with("/sign-in?"), "the old cookie still works");
     assert_eq!(browser.get("/device").await.status, StatusCode::OK);
+    assert_eq!(browser.get("/sign-out").await.location(), "/sign-in", "whoever types it finds the button");
     let csrf = browser.get("/sign-in").await.field("csrf");
     let copy = browser.jar.clone();
     browser.post("/sign-out", &[("csrf", &csrf)]).await;
