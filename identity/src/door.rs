@@ -151,6 +151,32 @@ mod tests {
         assert_eq!(refused, 4);
     }
 
+    #[tokio::test]
+    async fn a09_every_refusal_does_the_work_of_one_hash_before_it_answers() {
+        let door = Door::new(1);
+        let hash = door.pool().hash(password("right horse battery")).await.unwrap();
+        let disabled =
+            |person: &str, hash| Attempted { enabled: false, ..attempt(person, "192.0.2.1", hash) };
+        for (attempted, typed) in [
+            (attempt("usr_1", "192.0.2.1", Some(&hash)), "wrong"),
+            (attempt("usr_2", "192.0.2.1", Some(&hash)), ""),
+            (attempt("name nobody", "192.0.2.1", None), "wrong"),
+            (attempt("name somebody", "192.0.2.1", None), "right horse battery"),
+            (disabled("usr_3", Some(&hash)), "wrong"),
+            (disabled("usr_4", Some(&hash)), "right horse battery"),
+        ] {
+            let core = door.pool().occupied().await;
+            let person = attempted.person.clone();
+            let mut check = std::pin::pin!(door.check(attempted, password(typed), NOW));
+            let answers_at_once = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(check.as_mut().poll(context).is_ready())
+            });
+            assert!(!answers_at_once.await, "{person} is answered without the work");
+            drop(core);
+            assert_eq!(check.await, Err(DoorRefused::Wrong), "{person}");
+        }
+    }
+
     #[test]
     fn neighbours_in_one_ipv6_network_and_mapped_addresses_count_as_one() {
         let of = |text: &str| network(text.parse().unwrap());

@@ -23,6 +23,11 @@ impl Failure {
         Self { problem: Box::new(Problem::new(code, detail, next)), retry_after: None }
     }
 
+    /// What kind of failure it is.
+    pub(crate) fn code(&self) -> ProblemCode {
+        self.problem.code
+    }
+
     pub(crate) fn with_errors(mut self, errors: Vec<String>) -> Self {
         self.problem.errors = errors;
         self

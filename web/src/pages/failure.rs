@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use postern_api::ProblemCode;
 use postern_identity::oidc::Rejected;
 use postern_store::{ChangeError, StoreError};
 use std::time::Duration;
@@ -17,6 +18,8 @@ const FAILURE: &str = include_str!("templates/failure.html");
 pub(crate) enum PageFailure {
     /// The request is not one that our pages send.
     BadRequest(&'static str),
+    /// What was sent is not a form at all.
+    NotAForm,
     /// There is no such page.
     NotFound,
     /// The form was not sent by our page, or by an old one.
@@ -48,6 +51,7 @@ impl PageFailure {
     fn label(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad_request",
+            Self::NotAForm => "unsupported_media_type",
             Self::NotFound => "not_found",
             Self::Csrf => "csrf",
             Self::CookieAmbiguous => "cookie_ambiguous",
@@ -70,6 +74,12 @@ impl PageFailure {
                 "This link is not right",
                 what,
                 "Start again from the command or link that brought you here.",
+            ),
+            Self::NotAForm => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "This is not the form of this page",
+                "What was sent is of another kind than our own pages send.",
+                "Open the page and fill in its form.",
             ),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
@@ -200,6 +210,7 @@ impl IntoResponse for PageFailure {
                 page.header(header::RETRY_AFTER, seconds).into_response()
             }
             Self::BadRequest(_)
+            | Self::NotAForm
             | Self::NotFound
             | Self::Csrf
             | Self::CookieAmbiguous
@@ -251,7 +262,10 @@ impl From<ChangeError> for PageFailure {
 }
 
 impl From<Failure> for PageFailure {
-    fn from(_: Failure) -> Self {
+    fn from(failure: Failure) -> Self {
+        if failure.code() == ProblemCode::UnsupportedMediaType {
+            return Self::NotAForm;
+        }
         Self::BadRequest("The form could not be read.")
     }
 }
