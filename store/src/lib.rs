@@ -6,6 +6,7 @@
 mod chain;
 mod change;
 mod cleaning;
+mod config;
 mod credentials;
 mod db;
 mod error;
@@ -27,6 +28,7 @@ mod version;
 mod wake;
 
 pub use change::{Actor, Change, Revision};
+pub use config::{Database, StoreConfig};
 pub use credentials::{
     AppToken, AuthorizationCode, BootstrapError, CodeRedemption, ConnectorKey, DeviceAuthorization,
     DevicePoll, DeviceState, Due, DueRefresh, EnrolError, EnrolmentToken, KeyKind, NewOwner, ProviderWord,
@@ -38,7 +40,6 @@ pub use handle::Store;
 pub use kind::Kind;
 pub use master_keys::{ProvenKeys, SealKeeper, SealNews};
 pub use objects::{LocalAccount, Object, Provider, ServiceAccount, Stored, User, Vouched, WelcomeError};
-pub use open::{Database, StoreConfig};
 pub use records::{
     AuditEntry, AuditVerdict, DecisionEntry, DeniedAct, SessionEntry, SessionFilter, SuppressedActs,
 };
