@@ -11,7 +11,11 @@ use jiff::{
     tz::{TimeZone, TimeZoneDatabase},
 };
 use postern_ids::{Name, Timestamp};
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    sync::{Mutex, PoisonError},
+};
 
 /// The compiled windows of a snapshot.
 #[derive(Debug, Default)]
@@ -27,6 +31,9 @@ struct Compiled {
     days: BTreeSet<Weekday>,
     from: Time,
     to: Time,
+    /// The span between two edges that the last question fell into, and its answer: the arithmetic of zones takes longer
+    /// than the rest of a decision.
+    last: Mutex<Option<(Range<Timestamp>, Moment)>>,
 }
 
 /// A window as seen from one instant.
@@ -91,13 +98,27 @@ impl Compiled {
         if days.is_empty() {
             return Err("it has no days".to_owned());
         }
-        Ok(Self { name: window.name.clone(), zone, days, from: time(&window.from)?, to: time(&window.to)? })
+        let (from, to) = (time(&window.from)?, time(&window.to)?);
+        Ok(Self { name: window.name.clone(), zone, days, from, to, last: Mutex::default() })
     }
 
     fn moment(&self, now: Timestamp) -> Option<Moment> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((span, moment)) = &*last
+            && span.contains(&now)
+        {
+            return Some(*moment);
+        }
+        let (since, moment) = self.reckon(now)?;
+        *last = since.zip(moment.until).map(|(since, until)| (since..until, moment));
+        Some(moment)
+    }
+
+    /// The edge before an instant, and how the window looks from there to the next.
+    fn reckon(&self, now: Timestamp) -> Option<(Option<Timestamp>, Moment)> {
         let at = jiff::Timestamp::from_microsecond(now.as_micros()).ok()?;
         let today = at.to_zoned(self.zone.clone()).date();
-        let mut moment = Moment { open: false, until: None };
+        let (mut since, mut moment) = (None, Moment { open: false, until: None });
         // From two days back, because a window may last over midnight, to eight days on, because it may open once a week.
         for offset in -2i64..=8 {
             let Some(day) = today.checked_add(offset.days()).ok() else { continue };
@@ -105,12 +126,14 @@ impl Compiled {
             moment.open |= start <= at && at < end;
             for edge in [start, end] {
                 let edge = Timestamp::from_micros(edge.as_microsecond());
-                if edge > now && moment.until.is_none_or(|until| edge < until) {
-                    moment.until = Some(edge);
+                if edge > now {
+                    moment.until = Some(moment.until.map_or(edge, |until| until.min(edge)));
+                } else {
+                    since = since.max(Some(edge));
                 }
             }
         }
-        Some(moment)
+        Some((since, moment))
     }
 
     /// The span that opens on this day, if one does.
@@ -145,5 +168,40 @@ fn weekday(day: Date) -> Weekday {
         jiff::civil::Weekday::Friday => Weekday::Fri,
         jiff::civil::Weekday::Saturday => Weekday::Sat,
         jiff::civil::Weekday::Sunday => Weekday::Sun,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_remembered_span_answers_as_reckoning_does() {
+        let window = |zone: &str, days: &[Weekday], from: &str, to: &str| Window {
+            name: "w".parse().unwrap(),
+            zone: zone.to_owned(),
+            days: days.to_vec(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        };
+        let zones = TimeZoneDatabase::bundled();
+        // The last Sunday of March 2026, with its hour that does not exist in Berlin.
+        let around = Timestamp::from_secs(1_774_742_400);
+        for window in [
+            window("Europe/Berlin", &[Weekday::Sat, Weekday::Sun], "22:00", "02:30"),
+            window("Europe/Berlin", &[Weekday::Sun], "02:15", "02:45"),
+            window("UTC", &[Weekday::Mon], "00:00", "00:00"),
+        ] {
+            let compiled = Compiled::new(&window, &zones).unwrap();
+            // To and fro by steps that are no divisors of a day.
+            for n in 0..4_000u32 {
+                let step = Duration::from_secs(u64::from(n.wrapping_mul(7_919) % 1_209_600));
+                let at = around.minus(Duration::from_secs(604_800)).plus(step);
+                let reckoned = compiled.reckon(at).map(|(_, moment)| moment);
+                assert_eq!(compiled.moment(at), reckoned, "{window:?} at {at:?}");
+            }
+        }
     }
 }

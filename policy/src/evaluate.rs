@@ -9,7 +9,7 @@ use crate::{
     request::{Action, Request},
     rules::{
         Compiled, Leaf, Rule,
-        schema::{access_uid, group_uid, principal_type, principal_uid},
+        schema::{access_uid, principal_type, principal_uid},
     },
 };
 use cedar_policy::{
@@ -84,7 +84,7 @@ impl Question {
             return Err(Unable(format!("the principal has {} groups", inherited.len())));
         }
         let principal = principal_uid(request.principal.id);
-        let groups = inherited.into_iter().filter(|id| compiled.index.groups.contains(id)).map(group_uid);
+        let groups = inherited.into_iter().filter_map(|id| compiled.index.groups.get(&id).cloned());
         let mut keys = vec![principal.clone()];
         keys.extend(groups);
         let ancestors = keys.iter().skip(1).cloned().collect();
@@ -113,7 +113,8 @@ pub(crate) fn acr_asked(
 ) -> Result<BTreeSet<String>, Unable> {
     let question = Question::new(request, placed, compiled, groups, now)?;
     let kind = principal_type(request.principal.id.kind());
-    let leaves = compiled.index.leaves(question.keys.iter(), kind, [&placed.uid, &placed.site]);
+    let places = [&placed.uid, &placed.site];
+    let leaves = compiled.index.leaves(question.keys.iter(), kind, &placed.resource, places);
     Ok(leaves.flat_map(|leaf| leaf.acr.iter().cloned()).collect())
 }
 
@@ -128,8 +129,9 @@ pub(crate) fn evaluate(
     let whole = AssertUnwindSafe(|| {
         let question = Question::new(request, placed, compiled, groups, now)?;
         let kind = principal_type(request.principal.id.kind());
+        let places = [&placed.uid, &placed.site];
         let leaves: Vec<&Leaf> =
-            compiled.index.leaves(question.keys.iter(), kind, [&placed.uid, &placed.site]).collect();
+            compiled.index.leaves(question.keys.iter(), kind, &placed.resource, places).collect();
         let count: usize = leaves.iter().map(|leaf| leaf.len).sum();
         if count > EVALUATED_MAX {
             return Err(Unable(format!("{count} rules apply, more than can be evaluated in time")));

@@ -3,8 +3,10 @@
 
 mod check;
 mod compile;
+mod expression;
 mod grant_text;
 mod index;
+mod labels;
 mod names;
 mod public;
 mod rule;

@@ -1,7 +1,11 @@
 //! The checks that a schema cannot make: Cedar's validator takes `context has typo` for a constant `false`, so a misspelled
 //! condition under `unless` would hold for ever. Here every attribute, name and function must be one that exists.
 
-use super::schema::{CONTEXT_ATTRIBUTES, NAMED_SETS, RESOURCE_ATTRIBUTES};
+use super::{
+    expression::{literal, named_set, variable},
+    labels,
+    schema::{CONTEXT_ATTRIBUTES, NAMED_SETS, RESOURCE_ATTRIBUTES},
+};
 use crate::fault::RuleFault;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -19,6 +23,8 @@ pub(crate) struct Uses {
     pub(crate) acr: BTreeSet<String>,
     /// Whether they ask for the path of an HTTP request.
     pub(crate) path: bool,
+    /// Labels without which it cannot hold or fail, key and value.
+    pub(crate) labels: Vec<(String, String)>,
 }
 
 const NO_CLOCK: &str =
@@ -45,7 +51,8 @@ const LOGIN_WORDS: &[&str] =
 
 /// Walks the conditions of a policy in Cedar's JSON form.
 pub(crate) fn uses(policy: &Value, text: &str) -> Result<Uses, RuleFault> {
-    let mut walk = Walk { text, uses: Uses::default() };
+    let uses = Uses { labels: labels::demanded(policy), ..Uses::default() };
+    let mut walk = Walk { text, uses };
     for condition in policy.get("conditions").and_then(Value::as_array).into_iter().flatten() {
         walk.expression(condition.get("body").unwrap_or(&Value::Null))?;
     }
@@ -154,20 +161,4 @@ impl Walk<'_> {
     fn fault(&self, message: &str, word: &str) -> RuleFault {
         RuleFault::at_word(message, self.text, word)
     }
-}
-
-fn variable(expression: Option<&Value>) -> Option<&str> {
-    expression?.get("Var")?.as_str()
-}
-
-fn literal(expression: &Value) -> Option<String> {
-    expression.get("Value")?.as_str().map(str::to_owned)
-}
-
-/// The attribute of `context` that holds names, if this expression is one.
-fn named_set(expression: Option<&Value>) -> Option<&str> {
-    let access = expression?.get(".")?;
-    let name = access.get("attr")?.as_str()?;
-    let named = variable(access.get("left")) == Some("context") && NAMED_SETS.contains(&name);
-    named.then_some(name)
 }

@@ -49,6 +49,7 @@ pub(crate) fn policy_text() -> impl Strategy<Value = String> {
                 .to_owned()
         ),
         Just("when { 9223372036854775807 + 1 == 0 }".to_owned()),
+        labelled(),
         Just("when { resource.hasTag(\"env\") && 9223372036854775807 + 1 == 0 }".to_owned()),
         Just("when { context.source.isInRange(ip(\"10.0.0.0/8\")) }".to_owned()),
         (0..GROUPS).prop_map(|n| format!("when {{ principal in Group::\"{}\" }}", group(n))),
@@ -60,6 +61,17 @@ pub(crate) fn policy_text() -> impl Strategy<Value = String> {
             let principal = if unscoped && effect == "forbid" { "principal".to_owned() } else { principal };
             format!("{effect} ({principal}, {action}, {resource}) {condition};")
         })
+}
+
+/// Conditions on labels, alone and beside parts that fail.
+fn labelled() -> impl Strategy<Value = String> {
+    const ENV: &str = r#"resource.hasTag("env") && resource.getTag("env") == "prod""#;
+    const TEAM: &str = r#"resource.hasTag("team") && resource.getTag("team") == "core""#;
+    const FAILS: &str = "9223372036854775807 + 1 == 0";
+    let parts = [ENV, TEAM, FAILS, r#"context.windows.contains("night")"#, r#"resource.hasTag("team")"#];
+    let several = prop::collection::vec(select(parts.to_vec()), 1..4);
+    let (glue, word) = (select(vec![" && ", " || "]), select(vec!["when", "unless"]));
+    (several, glue, word).prop_map(|(parts, glue, word)| format!("{word} {{ {} }}", parts.join(glue)))
 }
 
 pub(crate) fn any_world() -> impl Strategy<Value = World> {
