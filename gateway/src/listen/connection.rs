@@ -7,6 +7,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use postern_canonical::Host;
+use postern_tunnel_io::ReadAhead;
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -107,7 +108,7 @@ impl<H: Handler> Front<H> {
         if tcp.set_nodelay(true).is_err() {
             return;
         }
-        let handshake = TlsAcceptor::from(Arc::clone(&self.door.tls)).accept(tcp);
+        let handshake = TlsAcceptor::from(Arc::clone(&self.door.tls)).accept(ReadAhead::new(tcp));
         let tls = match timeout(self.door.deadlines.tls, handshake).await {
             Ok(Ok(tls)) => tls,
             Ok(Err(error)) => return tracing::debug!(error = %error, "a TLS handshake broke off"),

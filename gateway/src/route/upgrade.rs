@@ -5,7 +5,7 @@ use crate::listen::{Lent, Strict};
 use bytes::Bytes;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use postern_tunnel_io::{Incoming, Link, LinkConfig, accept, tls, tune_socket};
+use postern_tunnel_io::{Incoming, Link, LinkConfig, ReadAhead, accept, tls, tune_socket};
 use std::time::Duration;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -29,11 +29,11 @@ pub(super) async fn link(upgrade: OnUpgrade, config: LinkConfig) -> Option<(Link
 }
 
 fn on_upgraded(upgraded: Upgraded, config: LinkConfig) -> Option<(Link, Incoming)> {
-    let upgraded = match taken_out::<TlsStream<TcpStream>>(upgraded) {
+    let upgraded = match taken_out::<TlsStream<ReadAhead<TcpStream>>>(upgraded) {
         Ok(taken) => {
             let (mut stream, early) = taken?;
             let (tcp, session) = stream.get_mut();
-            tune_socket(tcp).ok()?;
+            tune_socket(tcp.get_ref()).ok()?;
             tls::tune(session);
             return Some(accept(stream, early, config));
         }
@@ -41,7 +41,7 @@ fn on_upgraded(upgraded: Upgraded, config: LinkConfig) -> Option<(Link, Incoming
     };
     let (stream, early) = taken_out::<TcpStream>(upgraded).ok()??;
     tune_socket(&stream).ok()?;
-    Some(accept(stream, early, config))
+    Some(accept(ReadAhead::new(stream), early, config))
 }
 
 /// The connection and what the peer already said on it; the upgrade itself if the connection is of another kind.

@@ -8,7 +8,7 @@ mod upgrade;
 pub use connect::tune_socket;
 pub use proxy::Proxy;
 
-use crate::{Incoming, Link, LinkConfig, link, tls};
+use crate::{Incoming, Link, LinkConfig, ReadAhead, link, tls};
 use http::{HeaderValue, StatusCode};
 use postern_tunnel_proto::Side;
 use rustls::ClientConfig;
@@ -166,8 +166,8 @@ impl DialError {
 /// A connection to a gateway, up to and including TLS.
 #[derive(Debug)]
 enum Connected {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(ReadAhead<TcpStream>),
+    Tls(Box<TlsStream<ReadAhead<TcpStream>>>),
 }
 
 /// A byte stream to a gateway.
@@ -223,13 +223,13 @@ async fn reach(url: &Url, tls: &tls::Client, proxy: &Proxy) -> Result<Connected,
         return Err(DialError::Url(url.clone()));
     };
     if !is_tls {
-        return Ok(Connected::Plain(connect_tcp(host, port, proxy).await?));
+        return Ok(Connected::Plain(ReadAhead::new(connect_tcp(host, port, proxy).await?)));
     }
     // Made before connecting: a wrong CA file is told at once, without the network.
     let config = tls.config()?;
     let tcp = connect_from(host, port, proxy, tls.proven().last(host, port)).await?;
     let address = tcp.peer_addr();
-    let stream = handshake(config, host, tcp).await?;
+    let stream = handshake(config, host, ReadAhead::new(tcp)).await?;
     if let (Ok(address), None) = (address, proxy.for_host(host)) {
         tls.proven().note(host, port, address);
     }
@@ -239,8 +239,8 @@ async fn reach(url: &Url, tls: &tls::Client, proxy: &Proxy) -> Result<Connected,
 async fn handshake(
     config: Arc<ClientConfig>,
     host: &str,
-    tcp: TcpStream,
-) -> Result<TlsStream<TcpStream>, DialError> {
+    tcp: ReadAhead<TcpStream>,
+) -> Result<TlsStream<ReadAhead<TcpStream>>, DialError> {
     let tls_error = |source| DialError::Tls { host: host.to_owned(), source };
     let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
         .map_err(|e| tls_error(io::Error::other(e)))?;
