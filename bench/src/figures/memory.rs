@@ -8,6 +8,8 @@ use crate::{
 use anyhow::{Context, Result};
 use std::time::Duration;
 
+/// What a process loads once, with its first sessions, is not what sessions hold.
+const FIRST: u32 = 100;
 const FEW: u32 = 1_000;
 const MANY: u32 = 5_000;
 /// Until growth has settled, and until a closed session's memory must be back.
@@ -23,6 +25,8 @@ const CONNECTOR_LEFT: Figure =
     Figure { name: "growth left 10 s after close, connector", unit: "%", bar: Bar::AtMost(20.0) };
 
 pub(super) async fn measure(ours: &Stack, report: &mut Report) -> Result<()> {
+    close(hold(ours, FIRST).await?).await?;
+    tokio::time::sleep(SETTLE).await;
     let before = ours.pss_kib()?;
     let few = hold(ours, FEW).await?;
     tokio::time::sleep(SETTLE).await;
