@@ -127,3 +127,112 @@ async fn parallel_applies_all_happen() {
     let sites = gate.get("/sites", &owner).await.json()["items"].as_array().unwrap().len();
     assert!(done >= 1 && done == sites, "{done} said done, {sites} exist");
 }
+
+/// One document of each kind, with every part that can have fields.
+fn one_of_each() -> Vec<Value> {
+    vec![
+        json!({"kind": "site", "name": "office"}),
+        json!({"kind": "group", "name": "staff"}),
+        json!({"kind": "window", "name": "day", "zone": "UTC", "days": ["mon"], "from": "09:00", "to": "17:00"}),
+        json!({"kind": "threshold", "name": "fresh", "seconds": 60}),
+        json!({"kind": "provider", "name": "sso", "issuer": "https://id.example", "client_id": "postern",
+            "client_secret": {"value": "a secret of the provider"}}),
+        json!({"kind": "user", "name": "eve", "password": {"value": "a long pass phrase"}}),
+        json!({"kind": "service_account", "name": "ci"}),
+        json!({"kind": "resource", "name": "wiki", "site": "office", "type": "http", "target": "10.0.0.1:80",
+            "web": {"upstream": {"tls": {}}, "identity": {}, "timeouts": {}, "headers": {}, "public": [{"path": "/a"}]}}),
+        json!({"kind": "grant", "name": "g", "subjects": [{"group": "staff"}], "resources": {"names": ["wiki"]},
+            "actions": ["http"], "conditions": {"windows": ["day"]}}),
+        json!({"kind": "policy", "name": "p", "text": "forbid (principal, action, resource);"}),
+        json!({"kind": "absent", "object": "site", "name": "old"}),
+    ]
+}
+
+/// The places of all JSON objects in a value.
+fn objects(at: &str, value: &Value, found: &mut Vec<String>) {
+    if let Value::Object(members) = value {
+        found.push(at.to_owned());
+        members.iter().for_each(|(name, member)| objects(&format!("{at}/{name}"), member, found));
+    }
+    if let Value::Array(items) = value {
+        items.iter().enumerate().for_each(|(n, item)| objects(&format!("{at}/{n}"), item, found));
+    }
+}
+
+#[tokio::test]
+async fn a02_no_part_of_any_document_takes_a_field_of_the_store_or_a_field_twice() {
+    let gate = Gate::open().await;
+    let owner = gate.owner().await;
+    let good = gate.apply(&owner, Value::Array(one_of_each())).await;
+    assert_eq!(good.status, StatusCode::OK, "{good:?}");
+    let before = gate.store.revision().await.unwrap();
+    let (mut asked, stolen) =
+        (0, ["role", "tenant_id", "id", "email_verified", "created_at", "version", "issuer_id"]);
+    for document in one_of_each() {
+        let mut places = Vec::new();
+        objects("", &document, &mut places);
+        for place in &places {
+            for field in stolen {
+                let mut bad = document.clone();
+                bad.pointer_mut(place).unwrap()[field] = "x".into();
+                let answer = gate.apply(&owner, json!([bad])).await;
+                assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{place} {bad} {answer:?}");
+                // What is one of several by its only field says so in other words.
+                let is_choice =
+                    ["/subjects/0", "/resources", "/client_secret", "/password"].contains(&place.as_str());
+                assert!(is_choice || answer.code() == "unknown_field", "{place} {bad} {answer:?}");
+                asked += 1;
+            }
+        }
+        for (name, value) in document.as_object().unwrap() {
+            let text = document.to_string();
+            let twice = format!("{{\"documents\":[{{{}:{value},{}]}}", json!(name), &text[1..]);
+            let request = axum::http::Request::post("/api/v1/apply")
+                .header("authorization", format!("Bearer {owner}"))
+                .header("content-type", "application/json");
+            let answer = gate.send(request.body(twice.clone().into()).unwrap()).await;
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (StatusCode::UNPROCESSABLE_ENTITY, "unknown_field"),
+                "{twice} {answer:?}"
+            );
+        }
+    }
+    assert!(asked > 100, "{asked}");
+    assert_eq!(gate.store.revision().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a02_what_identifies_people_cannot_be_changed() {
+    let gate = Gate::open().await;
+    let owner = gate.owner().await;
+    let provider = |name: &str, issuer: &str| json!({"kind": "provider", "name": name, "issuer": issuer, "client_id": "c"});
+    let person = |provider: &str| json!({"kind": "user", "name": "eve", "email": "eve@example.com", "provider": provider});
+    let local = json!({"kind": "user", "name": "bob"});
+    let first =
+        json!([provider("sso", "https://id.example"), provider("other", "https://other.example"), local]);
+    assert_eq!(gate.apply(&owner, first).await.status, StatusCode::OK);
+    // Nobody is known by it yet: a mistyped issuer is corrected in place.
+    assert_eq!(
+        gate.apply(&owner, json!([provider("sso", "https://idp.example")])).await.status,
+        StatusCode::OK
+    );
+    assert_eq!(gate.apply(&owner, json!([person("sso")])).await.status, StatusCode::OK);
+    let before = gate.store.revision().await.unwrap();
+    for change in [
+        json!([provider("sso", "https://evil.example")]),
+        json!([person("other")]),
+        json!([provider("third", "https://third.example"), person("third")]),
+        json!([{"kind": "user", "name": "eve"}]),
+        json!([{"kind": "user", "name": "bob", "email": "bob@example.com", "provider": "sso"}]),
+        json!([{"kind": "absent", "object": "group", "name": "owners"}]),
+    ] {
+        let answer = gate.apply(&owner, change.clone()).await;
+        let told = (answer.status, answer.code());
+        assert_eq!(told, (StatusCode::CONFLICT, "immutable_field".to_owned()), "{change} {answer:?}");
+    }
+    assert_eq!(gate.store.revision().await.unwrap(), before);
+    let unknown = gate.apply(&owner, json!([person("nowhere")])).await;
+    assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY, "{unknown:?}");
+    assert_eq!(gate.apply(&owner, json!([person("sso")])).await.status, StatusCode::OK, "as it is");
+}

@@ -3,6 +3,7 @@
 mod diff;
 mod headers;
 mod hosts;
+mod immutable;
 mod plan;
 mod resolve;
 mod secrets;
@@ -78,6 +79,7 @@ async fn planned(state: &WebState, request: &ApplyRequest, secrets: &Secrets) ->
     if request.expected_revision.is_some_and(|expected| expected != before.revision) {
         return Err(changed_meanwhile());
     }
+    immutable::check(&before, &request.documents)?;
     let planned = plan::plan(before, &request.documents, secrets.clone(), state.now())?;
     let mistakes = hosts::mistakes(&planned.after, &planned.changes, state.config());
     if !mistakes.is_empty() {

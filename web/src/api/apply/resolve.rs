@@ -122,8 +122,7 @@ pub(super) fn identity(
 ) -> Result<User, Mistake> {
     let provider = document.provider.as_ref().map(|name| named(&world.providers, name)).transpose()?;
     if let Some(user) = before {
-        let same = provider.map_or(User::LOCAL, |stored| stored.value.issuer.as_str()) == user.issuer;
-        return if same { Ok(user) } else { Err("provider: a person's identity cannot be moved".to_owned()) };
+        return Ok(user);
     }
     let Some(provider) = provider else { return Ok(User::local(id, document.name.clone())) };
     let email = Email::parse(&document.email)
