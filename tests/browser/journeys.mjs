@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { travel } from './chromium.mjs';
 import { gallery } from './gallery.mjs';
 import { redirects } from './redirects.mjs';
+import { typed } from './typed.mjs';
 
 const config = JSON.parse(process.argv[3]);
 const { alpha, beta, gateway, issuer } = config;
@@ -220,6 +221,9 @@ const journeys = {
     await unharmed('the sign-out page');
     assert.deepEqual(opened, []);
   },
+
+  /** C7: whatever is typed, linked or told by a device is text on the sign-in page and on the device page. */
+  typed: (person) => typed(person, config),
 
   gallery: (person) => gallery(person, config, signIn),
 

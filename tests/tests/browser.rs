@@ -3,6 +3,8 @@
 
 use anyhow::Result;
 use postern_tests::apps::{Chromium, Hostile, Scene, options};
+use postern_tests::curl::encode;
+use postern_tests::world::{ALICE, OWNER};
 use postern_tests::{Idp, Manner, Scratch, Target, free_port, scenario};
 use serde_json::{Value, json};
 
@@ -85,6 +87,24 @@ fn c07_names_and_error_texts_are_text() -> Result<()> {
     scenario("browser-c07", |scratch| {
         let journey = Journey::begin_as(scratch, PAYLOAD)?;
         journey.walk("inert")
+    })
+}
+
+#[test]
+fn c07_nothing_that_is_typed_linked_or_told_comes_alive_on_the_two_pages() -> Result<()> {
+    scenario("browser-typed", |scratch| {
+        let journey = Journey::begin(scratch)?;
+        let gateway = journey.scene.gateway();
+        let device = gateway.browser(scratch.path());
+        let form = ["Content-Type: application/x-www-form-urlencoded"];
+        let mut codes = Vec::new();
+        for name in [PAYLOAD, "<script>xss=1</script>", "\u{202e}x\" autofocus onfocus=\"xss=1"] {
+            let asked = format!("client_id=postern-cli&device_name={}", encode(name));
+            let url = format!("{}/oauth/device_authorization", gateway.url());
+            let waiting = device.send(&url, &form, Some(("POST", &asked)))?.expect(200)?.json()?;
+            codes.push(waiting["user_code"].clone());
+        }
+        journey.walk_with("typed", json!({ "accounts": [ALICE, OWNER], "codes": codes }))
     })
 }
 
