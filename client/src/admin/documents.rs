@@ -2,12 +2,22 @@
 
 use crate::failure::Failure;
 use postern_api::{Document, Secret};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_saphyr::Spanned;
 use std::path::Path;
 
 /// The documents of one YAML stream. `base` is the directory that secret files are named from.
 pub(super) fn read(text: &str, origin: &str, base: &Path) -> Result<Vec<Document>, Failure> {
-    let mut documents: Vec<Document> =
-        serde_saphyr::from_multiple(text).map_err(|e| Failure::usage(format!("{origin}: {e}")))?;
+    // `name: no` is a name: only `true` and `false` are anything else.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let parsed: Vec<Spanned<Value>> = serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|e| Failure::usage(format!("{origin}: {e}")))?;
+    let read = |Spanned { value, referenced, .. }: &Spanned<Value>| {
+        Document::deserialize(value)
+            .map_err(|e| Failure::usage(format!("{origin}: {}: {e}", place(value, referenced.line()))))
+    };
+    let mut documents = parsed.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     for document in &mut documents {
         let of = format!("{} {}", document.kind(), document.name());
         let secret = match document {
@@ -29,6 +39,15 @@ pub(super) fn read(text: &str, origin: &str, base: &Path) -> Result<Vec<Document
         }
     }
     Ok(documents)
+}
+
+/// Which document of a file it is.
+fn place(document: &Value, line: u64) -> String {
+    let word = |field: &str| document.get(field).and_then(Value::as_str);
+    match (word("kind"), word("name")) {
+        (Some(kind), Some(name)) => format!("line {line}: {kind} {name}"),
+        _ => format!("line {line}"),
+    }
 }
 
 fn resolve(secret: &Secret, base: &Path) -> Result<String, String> {
@@ -66,6 +85,17 @@ mod tests {
         let inline = "kind: user\nname: alice\npassword: {value: hunter2}\n";
         let failure = read(inline, "file", dir.path()).unwrap_err();
         assert!(failure.code == 64 && !failure.sentence.contains("hunter2"), "{failure}");
+    }
+
+    #[test]
+    fn a_mistake_names_the_document() {
+        let text = "kind: site\nname: no\n---\nkind: resource\nname: db\nsite: no\ntype: tcp\n";
+        let failure = read(text, "office.yaml", Path::new(".")).unwrap_err();
+        assert!(failure.sentence.starts_with("office.yaml: line 4: resource db: "), "{failure}");
+        assert!(failure.sentence.contains("target"), "{failure}");
+        let documents = read("kind: site\nname: no\n", "f", Path::new(".")).unwrap();
+        let [Document::Site(site)] = documents.as_slice() else { unreachable!("{documents:?}") };
+        assert_eq!(site.name.as_str(), "no", "a word like any other");
     }
 
     #[test]
