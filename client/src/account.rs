@@ -5,7 +5,7 @@ use crate::{
     cli::Login,
     clock::now,
     failure::{Failure, code, printable},
-    gateway::Api,
+    gateway::{self, Api},
     home::{self, Home, Lock, Profile, Running, Tokens},
     renewal,
     show::{self, Form},
@@ -29,7 +29,10 @@ pub async fn login(home: &Home, command: &Login) -> Result<(), Failure> {
             sign_in::bootstrap::sign_in(&profile, file, username, command.password_file.as_deref()).await?
         }
         _ if command.headless => sign_in::device::sign_in(&profile).await?,
-        _ => sign_in::browser::sign_in(&profile).await?,
+        _ => {
+            gateway::meet(&profile).await?;
+            sign_in::browser::sign_in(&profile).await?
+        }
     };
     profile.save(home)?;
     let tokens = granted.keep(home, &profile)?;
@@ -111,8 +114,13 @@ pub async fn status(home: &Home, form: Form) -> Result<(), Failure> {
         }))?;
     } else {
         let reached = if reachable { "reachable" } else { "not reachable" };
-        let sign_in = asked.as_ref().map_or_else(|failure| &failure.sentence, |me| &me.principal.name);
-        let mut text = format!("gateway  {} ({reached})\nsign-in  {}\n", profile.gateway, printable(sign_in));
+        let sign_in = match &asked {
+            Ok(me) => format!("{}{}", printable(&me.principal.name), until(me)),
+            // Why is told at the end.
+            Err(_) if kept.is_none() => "none".to_owned(),
+            Err(_) => "not usable now".to_owned(),
+        };
+        let mut text = format!("gateway  {} ({reached})\nsign-in  {sign_in}\n", profile.gateway);
         if let Some(tokens) = kept.as_ref().filter(|_| asked.is_ok()) {
             let left = tokens.expires_at.since(now()).as_secs();
             let _ = writeln!(text, "token    {left} s left; it is renewed by itself");
@@ -123,6 +131,13 @@ pub async fn status(home: &Home, form: Form) -> Result<(), Failure> {
         show::text(&text)?;
     }
     asked.map(|_| ())
+}
+
+fn until(me: &Me) -> String {
+    me.sign_in
+        .as_ref()
+        .map(|sign_in| format!(", until {}", show::moment(sign_in.expires_at)))
+        .unwrap_or_default()
 }
 
 fn describe(running: &Running) -> String {

@@ -82,7 +82,41 @@ pub async fn send(
 /// The failure of a request that got no answer.
 pub fn unreachable(profile: &Profile, error: &reqwest::Error) -> Failure {
     let cause = error.source().map_or_else(|| error.to_string(), chain);
-    Failure::unavailable(format!("{} cannot be reached: {cause}", profile.gateway))
+    let cause = cause.trim_start_matches("client error (Connect): ");
+    let failure = Failure::unavailable(format!("{} cannot be reached: {cause}", profile.gateway));
+    if !cause.contains("invalid peer certificate") {
+        return failure;
+    }
+    failure.then(if profile.trust().system_roots {
+        "postern login --gateway URL --ca-sha256 HEX, if the gateway has its own CA: it printed the fingerprint"
+    } else {
+        "compare the CA that is trusted here with the one that the gateway printed at its first start"
+    })
+}
+
+/// Makes sure that a gateway is there, trusted, and the one that it is taken for, before a person is sent to it.
+pub async fn meet(profile: &Profile) -> Result<(), Failure> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        issuer: String,
+    }
+    let http = http(profile)?;
+    let answer = send(profile, "/.well-known/oauth-authorization-server", |url| http.get(url)).await?;
+    let status = answer.status();
+    if status.is_server_error() {
+        return Err(without_problem(status));
+    }
+    let told = body(answer).await?;
+    let issuer = serde_json::from_slice::<Metadata>(&told).ok().map(|metadata| printable(&metadata.issuer));
+    match issuer {
+        Some(issuer) if issuer == profile.issuer() => Ok(()),
+        Some(issuer) => {
+            Err(Failure::usage(format!("the gateway at {} calls itself {issuer}", profile.gateway))
+                .then(format!("postern login --gateway {issuer}")))
+        }
+        None => Err(Failure::usage(format!("there is no Postern gateway at {}", profile.gateway))
+            .then("postern login --gateway URL, with the address that your administrator gave you")),
+    }
 }
 
 /// The API as one caller sees it.
@@ -173,6 +207,7 @@ async fn refused(answer: Response, bearer: &Bearer) -> Failure {
     match serde_json::from_slice::<Problem>(&bytes).ok() {
         Some(problem) if problem.code == ProblemCode::Unauthenticated && bearer.is_service_account() => {
             Failure::new(code::DENIED, "the gateway does not accept POSTERN_TOKEN")
+                .then("have an owner make another: postern tokens create --service-account NAME")
         }
         Some(problem) if problem.code == ProblemCode::Unauthenticated => {
             Failure::signed_out("the gateway does not accept your sign-in any more")

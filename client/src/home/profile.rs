@@ -45,9 +45,11 @@ impl Profile {
 
     /// The profile, or what to do to get one.
     pub fn require(home: &Home) -> Result<Self, Failure> {
-        let missing = || {
-            Failure::signed_out("you are not signed in to any gateway")
-                .then("postern login --gateway https://…")
+        let missing = || match std::env::var_os("POSTERN_TOKEN") {
+            Some(_) => Failure::usage("POSTERN_TOKEN is set, but not which gateway takes it")
+                .then("export POSTERN_GATEWAY=https://…"),
+            None => Failure::signed_out("you are not signed in to any gateway")
+                .then("postern login --gateway https://…"),
         };
         Self::load(home)?.ok_or_else(missing)
     }
