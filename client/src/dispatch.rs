@@ -17,7 +17,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         clap_complete::generate(shell, &mut Cli::command(), "postern", &mut script);
         return show::text(&String::from_utf8_lossy(&script));
     }
-    let home = Home::open(cli.home.as_deref())?;
+    let home = Home::of_command(cli.home.as_deref())?;
     let form = if cli.json { Form::Json } else { Form::Text };
     match cli.command {
         Command::Login(command) => account::login(&home, &command).await,

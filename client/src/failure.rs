@@ -68,6 +68,12 @@ impl Failure {
         self
     }
 
+    /// The same failure; if something named was not there, with the list that has it.
+    #[must_use]
+    pub fn missing(self, list: impl Into<String>) -> Self {
+        if self.code == code::NOT_FOUND { self.then(list) } else { self }
+    }
+
     /// A lane that the gateway refused; one that was to go on with a session that is over is refused with its end.
     pub fn refused(code: u16, detail: &[u8]) -> Self {
         let refusal = Refusal::from_code(code);

@@ -1,5 +1,6 @@
 //! How a person names a resource.
 
+use postern_api::MyResource;
 use postern_ids::{Name, ResourceId};
 use std::{fmt, str::FromStr};
 
@@ -14,6 +15,11 @@ impl ResourceRef {
     /// The name or id.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is this one.
+    pub fn names(&self, resource: &MyResource) -> bool {
+        self.0 == resource.name.as_str() || self.0 == resource.id.to_string()
     }
 
     /// The host name under which ssh knows it.

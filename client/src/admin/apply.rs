@@ -83,6 +83,9 @@ fn describe(plan: &Plan) -> String {
     let count = |kind: ChangeKind| plan.changes.iter().filter(|change| change.change == kind).count();
     let (create, update, delete) =
         (count(ChangeKind::Create), count(ChangeKind::Update), count(ChangeKind::Delete));
+    if plan.changes.is_empty() {
+        return format!("nothing to change: {} unchanged (revision {})\n", plan.unchanged, plan.revision);
+    }
     let (done, same) = (if plan.applied { "done" } else { "plan" }, plan.unchanged);
     let _ = writeln!(
         text,
@@ -156,6 +159,8 @@ mod tests {
             "~ resource bastion\n    target: a:22 → b:22\n\
              plan: 0 to create, 1 to update, 0 to delete, 3 unchanged (revision 7)\n"
         );
-        assert!(describe(&Plan { applied: true, ..plan }).contains("done: 0 created, 1 updated"));
+        assert!(describe(&Plan { applied: true, ..plan.clone() }).contains("done: 0 created, 1 updated"));
+        let nothing = describe(&Plan { changes: Vec::new(), ..plan });
+        assert_eq!(nothing, "nothing to change: 3 unchanged (revision 7)\n");
     }
 }

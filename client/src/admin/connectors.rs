@@ -16,8 +16,9 @@ pub async fn run(api: &Api<'_>, command: &ConnectorsCommand, form: Form) -> Resu
             show::list(form, &connectors, &["name", "id", "site", "state", "online"], row)
         }
         ConnectorsCommand::Revoke { connector } => {
+            let revoked = api.post(&format!("connectors/{}/revoke", segment(connector)?)).await;
             let revoked: ConnectorView =
-                api.post(&format!("connectors/{}/revoke", segment(connector)?)).await?;
+                revoked.map_err(|failure: Failure| failure.missing("postern connectors ls"))?;
             if form == Form::Json {
                 return show::json(&revoked);
             }
@@ -29,7 +30,10 @@ pub async fn run(api: &Api<'_>, command: &ConnectorsCommand, form: Form) -> Resu
             if form == Form::Json {
                 return show::json(&rotation);
             }
-            eprintln!("the next key is announced to connectors, and signs from {} on", rotation.signs_from);
+            eprintln!(
+                "the next key is announced to connectors, and signs from {} on",
+                show::moment(rotation.signs_from)
+            );
             Ok(())
         }
     }

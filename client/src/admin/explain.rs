@@ -23,13 +23,17 @@ pub async fn run(api: &Api<'_>, command: &Explain, form: Form) -> Result<(), Fai
             let request = ExplainRequest {
                 principal: command.user.clone(),
                 resource: resource.clone(),
-                action: Action::Connect,
+                action: None,
                 source: None,
                 at: None,
             };
-            api.post_json("explain", &request).await?
+            let asked = api.post_json("explain", &request).await;
+            asked.map_err(|failure: Failure| failure.missing("postern users ls"))?
         }
-        (None, None) => return Err(Failure::usage("a decision or a resource is needed")),
+        (None, None) => {
+            return Err(Failure::usage("nothing to explain was named")
+                .then("postern explain dec_…, or postern explain --resource NAME [--user NAME]"));
+        }
     };
     if form == Form::Json {
         return show::json(&decision);
@@ -79,7 +83,7 @@ fn describe(decision: &DecisionView) -> String {
             let _ = writeln!(text, "            {}", printable(line));
         }
     }
-    if !decision.next.is_empty() {
+    if decision.outcome == Outcome::Deny && !decision.next.is_empty() {
         let _ = writeln!(text, "  next      {}", printable(&decision.next));
     }
     text

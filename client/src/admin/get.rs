@@ -14,7 +14,10 @@ use serde_json::Value;
 pub async fn run(api: &Api<'_>, command: &Get, form: Form) -> Result<(), Failure> {
     let kind = command.kind.path();
     let objects: Vec<Object<Value>> = match &command.name {
-        Some(name) => vec![api.get(&format!("{kind}/{}", segment(name)?)).await?],
+        Some(name) => {
+            let found = api.get(&format!("{kind}/{}", segment(name)?)).await;
+            vec![found.map_err(|failure: Failure| failure.missing(format!("postern get {kind}")))?]
+        }
         None => api.get::<List<_>>(kind).await?.items,
     };
     match (command.output, form) {
@@ -58,15 +61,22 @@ fn about(document: &Value) -> String {
         };
         !is_empty && !["kind", "name"].contains(&name.as_str())
     };
-    let text: Vec<String> = fields
-        .iter()
-        .filter(said)
-        .map(|(name, value)| match value.as_str() {
-            Some(text) => format!("{name}={}", text.lines().next().unwrap_or_default()),
-            None => format!("{name}={value}"),
-        })
-        .collect();
+    let text: Vec<String> =
+        fields.iter().filter(said).map(|(name, value)| format!("{name}={}", in_short(value))).collect();
     text.join(" ")
+}
+
+/// A value without the marks that a program needs to read it again.
+fn in_short(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.lines().next().unwrap_or_default().to_owned(),
+        Value::Array(items) => items.iter().map(in_short).collect::<Vec<_>>().join(","),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| format!("{name}:{}", in_short(value)));
+            members.collect::<Vec<_>>().join(",")
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -82,5 +92,15 @@ mod tests {
         let newer = json!({ "kind": "site", "name": "office", "color": "blue" });
         assert!(yaml(&newer).unwrap().contains("color: blue"));
         assert_eq!(about(&newer), "color=blue");
+    }
+
+    #[test]
+    fn a_grant_reads_in_one_line() {
+        let grant = json!({ "kind": "grant", "name": "g", "actions": ["connect", "http"], "off": false,
+            "resources": { "site": "office" }, "subjects": [{ "group": "engineers" }, { "user": "bob" }] });
+        let told: Vec<_> = about(&grant).split(' ').map(str::to_owned).collect();
+        for word in ["actions=connect,http", "resources=site:office", "subjects=group:engineers,user:bob"] {
+            assert!(told.iter().any(|told| told == word), "{told:?}");
+        }
     }
 }

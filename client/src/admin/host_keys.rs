@@ -6,17 +6,19 @@ use crate::{
     gateway::{Api, segment},
     home::Home,
     reach::ssh::probe,
+    resource::ResourceRef,
     show::{self, Form},
 };
 use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_STANDARD_NO_PAD};
-use postern_api::{HostKeyView, HostKeysRequest, List};
+use postern_api::{HostKeyView, HostKeysRequest, List, MyResource};
 
 /// Does what the subcommand says.
 pub async fn run(api: &Api<'_>, home: &Home, command: &HostKeysCommand, form: Form) -> Result<(), Failure> {
     match command {
         HostKeysCommand::Ls { resource } => print(form, &known(api, resource.as_str()).await?),
         HostKeysCommand::Probe { resource } => {
+            expect_reachable(api, resource).await?;
             let keys = probe(home, resource).await?;
             let path = path(resource.as_str(), "/learn")?;
             let learned: List<HostKeyView> = api.post_json(&path, &HostKeysRequest { keys }).await?;
@@ -33,7 +35,8 @@ pub async fn run(api: &Api<'_>, home: &Home, command: &HostKeysCommand, form: Fo
             let keys = fingerprints
                 .iter()
                 .map(|wanted| with_fingerprint(&known, wanted))
-                .collect::<Result<_, _>>()?;
+                .collect::<Result<_, Failure>>()
+                .map_err(|failure| failure.missing(format!("postern host-keys probe {resource}")))?;
             let path = path(resource.as_str(), "/confirm")?;
             let confirmed: List<HostKeyView> = api.post_json(&path, &HostKeysRequest { keys }).await?;
             print(form, &confirmed.items)
@@ -45,6 +48,16 @@ fn path(resource: &str, act: &str) -> Result<String, Failure> {
     Ok(format!("resources/{}/host-keys{act}", segment(resource)?))
 }
 
+/// A probe is a session of the caller's own: whoever may not have one is told before ssh says less about it.
+async fn expect_reachable(api: &Api<'_>, resource: &ResourceRef) -> Result<(), Failure> {
+    let mine = api.get::<List<MyResource>>("me/resources").await?.items;
+    if mine.iter().any(|mine| resource.names(mine)) {
+        return Ok(());
+    }
+    let sentence = format!("a probe of {resource} is a session of yours, and you may not open one");
+    Err(Failure::new(code::DENIED, sentence).then(format!("postern explain --resource {resource}")))
+}
+
 async fn known(api: &Api<'_>, resource: &str) -> Result<Vec<HostKeyView>, Failure> {
     Ok(api.get::<List<HostKeyView>>(&path(resource, "")?).await?.items)
 }
@@ -53,7 +66,6 @@ fn with_fingerprint(known: &[HostKeyView], wanted: &str) -> Result<String, Failu
     let found = known.iter().find(|key| fingerprint(&key.key).is_some_and(|shown| shown == wanted));
     found.map(|key| key.key.clone()).ok_or_else(|| {
         Failure::new(code::NOT_FOUND, format!("no key with the fingerprint {wanted:?} was seen there"))
-            .then("postern host-keys probe")
     })
 }
 

@@ -1,9 +1,9 @@
 //! `postern sessions`.
 
 use crate::{
-    cli::SessionsCommand,
+    cli::{SessionsCommand, SessionsLs},
     failure::Failure,
-    gateway::Api,
+    gateway::{Api, segment},
     show::{self, Form},
 };
 use postern_api::{EndSessionReply, List, SessionView};
@@ -11,13 +11,15 @@ use postern_api::{EndSessionReply, List, SessionView};
 /// Does what the subcommand says.
 pub async fn run(api: &Api<'_>, command: &SessionsCommand, form: Form) -> Result<(), Failure> {
     match command {
-        SessionsCommand::Ls => {
-            let sessions = api.get::<List<SessionView>>("sessions").await?.items;
+        SessionsCommand::Ls(wanted) => {
+            let sessions = api.get::<List<SessionView>>(&query(wanted)?).await?.items;
             let header = ["session", "who", "resource", "from", "started", "state", "up", "down"];
             show::list(form, &sessions, &header, row)
         }
         SessionsCommand::End { session } => {
-            let reply: EndSessionReply = api.post(&format!("sessions/{session}/end")).await?;
+            let reply = api.post(&format!("sessions/{session}/end")).await;
+            let reply: EndSessionReply =
+                reply.map_err(|failure: Failure| failure.missing("postern sessions ls --live"))?;
             if form == Form::Json {
                 return show::json(&reply);
             }
@@ -25,6 +27,21 @@ pub async fn run(api: &Api<'_>, command: &SessionsCommand, form: Form) -> Result
             Ok(())
         }
     }
+}
+
+fn query(wanted: &SessionsLs) -> Result<String, Failure> {
+    let SessionsLs { live, user, resource, limit } = wanted;
+    let mut path = format!("sessions?live={live}");
+    if let Some(user) = user {
+        path.push_str(&format!("&principal={}", segment(user)?));
+    }
+    if let Some(resource) = resource {
+        path.push_str(&format!("&resource={resource}"));
+    }
+    if let Some(limit) = limit {
+        path.push_str(&format!("&limit={limit}"));
+    }
+    Ok(path)
 }
 
 fn row(session: &SessionView) -> Vec<String> {

@@ -22,7 +22,8 @@ pub async fn run(api: &Api<'_>, command: &TokensCommand, form: Form) -> Result<(
             show::list(form, &tokens, &["id", "for", "owner", "uses left", "expires", "note"], row)
         }
         TokensCommand::Revoke { token } => {
-            api.delete(&format!("tokens/{token}")).await?;
+            let revoked = api.delete(&format!("tokens/{token}")).await;
+            revoked.map_err(|failure| failure.missing("postern tokens ls"))?;
             eprintln!("{token} is revoked");
             Ok(())
         }
@@ -50,13 +51,17 @@ async fn make(api: &Api<'_>, command: &TokensCreate) -> Result<(TokenId, String,
                 expires_in_secs,
                 ephemeral: command.ephemeral,
             };
-            let made: EnrolmentTokenReply = api.post_json("enrolment-tokens", &request).await?;
+            let made = api.post_json("enrolment-tokens", &request).await;
+            let made: EnrolmentTokenReply =
+                made.map_err(|failure: Failure| failure.missing("postern get sites"))?;
             Ok((made.id, made.token, made.expires_at))
         }
         (None, Some(account)) => {
             let request = IssueTokenRequest { note: command.note.clone(), expires_in_secs };
             let path = format!("service-accounts/{}/tokens", segment(account)?);
-            let made: IssuedToken = api.post_json(&path, &request).await?;
+            let made = api.post_json(&path, &request).await;
+            let made: IssuedToken =
+                made.map_err(|failure: Failure| failure.missing("postern get service-accounts"))?;
             Ok((made.id, made.token, made.expires_at))
         }
         (None, None) => Err(Failure::usage("--site or --service-account is needed")),

@@ -31,7 +31,8 @@ async fn list(api: &Api<'_>, form: Form) -> Result<(), Failure> {
 }
 
 async fn switch(api: &Api<'_>, user: &str, verb: &str, form: Form) -> Result<(), Failure> {
-    let switched: UserSwitched = api.post(&format!("users/{}/{verb}", segment(user)?)).await?;
+    let switched = api.post(&format!("users/{}/{verb}", segment(user)?)).await;
+    let switched: UserSwitched = switched.map_err(|failure: Failure| failure.missing("postern users ls"))?;
     if form == Form::Json {
         return show::json(&switched);
     }

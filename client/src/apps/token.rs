@@ -18,7 +18,8 @@ pub async fn run(api: &Api<'_>, command: &TokenCommand, form: Form) -> Result<()
             show::list(form, &tokens, &["id", "application", "path", "expires", "note"], row)
         }
         TokenCommand::Revoke { token } => {
-            api.delete(&format!("me/app-tokens/{token}")).await?;
+            let revoked = api.delete(&format!("me/app-tokens/{token}")).await;
+            revoked.map_err(|failure| failure.missing("postern token ls"))?;
             eprintln!("{token} is revoked");
             Ok(())
         }
@@ -33,7 +34,8 @@ async fn create(api: &Api<'_>, command: &TokenCreate, form: Form) -> Result<(), 
         expires_in_secs: command.expires.map(|span| span.as_secs()),
     };
     let make = async {
-        let made: IssuedAppToken = api.post_json("me/app-tokens", &wanted).await?;
+        let made = api.post_json("me/app-tokens", &wanted).await;
+        let made: IssuedAppToken = made.map_err(|failure: Failure| failure.missing("postern ls"))?;
         Ok((made.view.id, made.token, made.view.expires_at))
     };
     let revoke = |id| format!("postern token revoke {id}");

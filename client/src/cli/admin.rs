@@ -66,10 +66,10 @@ fn parse_kind(text: &str) -> Result<ObjectKind, String> {
     postern explain --user alice --resource db   would this be allowed now?")]
 pub struct Explain {
     /// Decision id, as a denial shows it
-    #[arg(value_name = "DECISION", required_unless_present = "resource")]
+    #[arg(value_name = "DECISION")]
     pub decision: Option<DecisionId>,
     /// Who would ask [default: you]
-    #[arg(long, value_name = "NAME", conflicts_with = "decision")]
+    #[arg(long, value_name = "NAME", conflicts_with = "decision", requires = "resource")]
     pub user: Option<String>,
     /// For which resource
     #[arg(long, value_name = "NAME", conflicts_with = "decision")]
@@ -97,12 +97,29 @@ pub enum UsersCommand {
 #[derive(Debug, Subcommand)]
 pub enum SessionsCommand {
     /// List sessions, newest first
-    Ls,
+    Ls(SessionsLs),
     /// End a session now
     End {
         /// Session id
         session: SessionId,
     },
+}
+
+/// Arguments of `sessions ls`.
+#[derive(Debug, Args)]
+pub struct SessionsLs {
+    /// Only those that have not ended
+    #[arg(long)]
+    pub live: bool,
+    /// Only those of this person or service account
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Only those to this resource
+    #[arg(long, value_name = "NAME")]
+    pub resource: Option<ResourceRef>,
+    /// At most so many, up to 1000 [default: 200]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
 }
 
 /// Subcommands of `connectors`.

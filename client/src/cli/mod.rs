@@ -6,8 +6,8 @@ mod apps;
 
 pub use access::{Forward, KnownHosts, Login, Mapping, Proxy, Ssh, SshConfig, SshDestination};
 pub use admin::{
-    Apply, ConnectorsCommand, Explain, Get, HostKeysCommand, Output, SessionsCommand, TokensCommand,
-    TokensCreate, UsersCommand,
+    Apply, ConnectorsCommand, Explain, Get, HostKeysCommand, Output, SessionsCommand, SessionsLs,
+    TokensCommand, TokensCreate, UsersCommand,
 };
 pub use apps::{Curl, TokenCommand, TokenCreate};
 
@@ -31,8 +31,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Where profile and tokens live [default: $XDG_STATE_HOME/postern]
-    #[arg(long, global = true, env = "POSTERN_HOME", value_name = "DIR", display_order = 900)]
+    /// Where profile and tokens live [default: $POSTERN_HOME, or $XDG_STATE_HOME/postern]
+    // Read elsewhere: a variable that stands in for an argument counts as one, and `postern` alone would not show its help.
+    #[arg(long, global = true, value_name = "DIR", display_order = 900)]
     pub home: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long, global = true, display_order = 901)]

@@ -28,6 +28,12 @@ pub struct Home {
 }
 
 impl Home {
+    /// The directory that this command line or `POSTERN_HOME` names, or the default one.
+    pub fn of_command(named: Option<&Path>) -> Result<Self, Failure> {
+        let variable = std::env::var_os("POSTERN_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        Self::open(named.or(variable.as_deref()))
+    }
+
     /// The directory that was named, or `$XDG_STATE_HOME/postern`; made with mode 0700 if it is not there.
     pub fn open(named: Option<&Path>) -> Result<Self, Failure> {
         let dir = match named {

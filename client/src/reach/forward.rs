@@ -6,9 +6,11 @@ use super::{
     way::LAST_WORDS,
 };
 use crate::{
+    account,
     cli::Mapping,
-    failure::Failure,
+    failure::{Failure, code},
     home::{Home, Profile},
+    resource::ResourceRef,
 };
 use postern_ids::Ended;
 use postern_tunnel_io::{Cut, ForwardEnd, splice};
@@ -31,6 +33,7 @@ pub async fn run(home: &Home, mapping: &Mapping, json: bool) -> Result<(), Failu
     let errand = Errand::begin(home, profile, &mapping.resource, resume);
     // Signing in and dialing first: a port that leads nowhere is not opened.
     errand.way.link().await?;
+    expect_known(home, &mapping.resource).await?;
     let listener = TcpListener::bind(mapping.listen)
         .await
         .map_err(|e| Failure::usage(format!("{} cannot be listened on: {e}", mapping.listen)))?;
@@ -46,6 +49,17 @@ pub async fn run(home: &Home, mapping: &Mapping, json: bool) -> Result<(), Failu
     let _ = time::timeout(LAST_WORDS, tracker.wait()).await;
     errand.finish().await;
     Ok(())
+}
+
+/// Each connection is decided when it comes; a name that is wrong is told before. Where the list is not to be had, the
+/// first connection tells.
+async fn expect_known(home: &Home, resource: &ResourceRef) -> Result<(), Failure> {
+    let Ok(mine) = account::my_resources(home).await else { return Ok(()) };
+    if mine.iter().any(|mine| resource.names(mine)) {
+        return Ok(());
+    }
+    let sentence = format!("there is no resource {resource} that you may reach");
+    Err(Failure::new(code::NOT_FOUND, sentence).then("postern ls"))
 }
 
 fn announce(address: SocketAddr, mapping: &Mapping, json: bool) {

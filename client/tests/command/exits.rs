@@ -32,6 +32,18 @@ fn wrong_usage_is_64_and_help_is_0() {
 }
 
 #[test]
+fn the_command_alone_shows_its_help() {
+    let (_dir, home) = nobody();
+    for args in [&[][..], &["users"], &["host-keys"]] {
+        let output = postern(&home, args).output().unwrap();
+        assert_eq!(code(&output), 64, "{args:?}");
+        assert!(stderr(&output).contains("Commands:"), "{args:?}: {}", stderr(&output));
+    }
+    let output = postern(&home, &["explain"]).env("POSTERN_TOKEN", "pst_x").output().unwrap();
+    assert!(stderr(&output).contains("next: export POSTERN_GATEWAY="), "{}", stderr(&output));
+}
+
+#[test]
 fn s2_a_host_that_a_shell_could_read_is_64_and_runs_nothing() {
     let (dir, home) = nobody();
     let witness = dir.path().join("witness");

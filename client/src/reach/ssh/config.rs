@@ -103,7 +103,12 @@ pub fn run(home: &Home, command: &SshConfig, resources: &[MyResource]) -> Result
         return Ok(());
     }
     write(&path, &new)?;
-    eprintln!("{} now knows {} SSH resources", path.display(), ssh.len());
+    let count = match ssh.len() {
+        0 => "no SSH resource".to_owned(),
+        1 => "one SSH resource".to_owned(),
+        more => format!("{more} SSH resources"),
+    };
+    eprintln!("{} now knows {count}", path.display());
     if let Some(first) = ssh.first() {
         eprintln!("try: ssh {}", first.host());
     }
