@@ -14,8 +14,9 @@ pub struct ExplainRequest {
     pub principal: Option<String>,
     /// The resource by id or name.
     pub resource: String,
-    /// What would be done.
-    pub action: Action,
+    /// What would be done; what the resource is there for when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
     /// From which address; the caller's when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,

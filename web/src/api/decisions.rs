@@ -17,7 +17,7 @@ use postern_policy::{
     Action as Asked, Asked as AskedFor, DecisionRecord, HttpRequest, Outcome as Recorded, Request, Snapshot,
     admin::AdminAction,
     explain_hypothetical,
-    model::{Credential, PathReading, Principal, Resource},
+    model::{Credential, PathReading, Principal, Resource, ResourceKind},
 };
 use std::sync::Arc;
 
@@ -49,7 +49,8 @@ pub(super) async fn explain(
     let now = state.now();
     let at = asked.at.map_or(now, |at| at.0);
     let (principal, credential) = about;
-    let resource = resource(&state, &asked.resource).await?;
+    let found = names::find::<Resource>(&state, &asked.resource).await?.map(|stored| stored.value);
+    let resource = asked_for(found.as_ref(), &asked.resource)?;
     let (snapshot, staleness) = state.config().snapshots.current();
     let request = Request {
         decision: DecisionId::mint(now, rand::random()),
@@ -57,14 +58,17 @@ pub(super) async fn explain(
         started_at: at,
         principal,
         credential,
-        action: match asked.action {
+        action: match asked.action.unwrap_or_else(|| usual(found.as_ref())) {
             Action::Connect => Asked::Connect,
             Action::Http => front_page(&snapshot, &resource),
         },
         resource,
         source: asked.source.unwrap_or(caller.address),
     };
-    Ok(Json(view(&explain_hypothetical(&request, &snapshot, staleness, at), owner)))
+    let view = view(&explain_hypothetical(&request, &snapshot, staleness, at), owner);
+    // A decision that never came to look at the resource has only what was asked for.
+    let known = found.map(|found| ObjectRef { id: found.id.to_string(), name: found.name.to_string() });
+    Ok(Json(DecisionView { resource: known.unwrap_or(view.resource), ..view }))
 }
 
 /// Whose request it would be: anybody may ask about themselves.
@@ -93,12 +97,23 @@ fn front_page(snapshot: &Snapshot, asked: &AskedFor) -> Asked {
     Asked::Http(Arc::new(HttpRequest { method: "GET".into(), path: path.into() }))
 }
 
-/// By id or name. An unknown one is passed on: that nobody may reach it is the answer.
-async fn resource(state: &WebState, text: &str) -> Result<AskedFor, Failure> {
-    if let Some(found) = names::find::<Resource>(state, text).await? {
-        return Ok(AskedFor::Id(found.value.id));
+/// An unknown resource is passed on by its name: that nobody may reach it is the answer.
+fn asked_for(found: Option<&Resource>, text: &str) -> Result<AskedFor, Failure> {
+    match found {
+        Some(found) => Ok(AskedFor::Id(found.id)),
+        None => text
+            .parse()
+            .map(AskedFor::Name)
+            .map_err(|_| Failure::invalid("the resource is neither an id nor a name")),
     }
-    text.parse().map(AskedFor::Name).map_err(|_| Failure::invalid("the resource is neither an id nor a name"))
+}
+
+/// What a resource is there for.
+fn usual(found: Option<&Resource>) -> Action {
+    match found.map(|found| found.kind) {
+        Some(ResourceKind::Http) => Action::Http,
+        Some(ResourceKind::Ssh | ResourceKind::Tcp) | None => Action::Connect,
+    }
 }
 
 /// What a caller sees of a decision. Rules, and what they lacked, are shown to owners only: they tell what else exists.

@@ -161,6 +161,22 @@ async fn t08_what_belongs_to_others_looks_like_what_does_not_exist() {
     assert_eq!(gate.get("/me/resources", &owner).await.json()["items"][0]["name"], "db");
     let why = gate.post("/explain", &bob, json!({"resource": "db", "action": "connect"})).await.json();
     assert_eq!((why["outcome"].as_str(), &why["policies"]), (Some("deny"), &json!([])));
+    // The resource has its name even where the decision does not come to look at it.
+    gate.post("/users/bob/disable", &owner, json!({})).await;
+    gate.follow().await;
+    let asked = json!({"principal": "bob", "resource": "db"});
+    let why = gate.post("/explain", &owner, asked).await.json();
+    assert_eq!((&why["reason"], &why["resource"]["name"]), (&json!("principal_disabled"), &json!("db")));
+    // A question that does not say what would be done is about what the resource is there for.
+    let wiki = json!([{"kind": "resource", "name": "wiki", "site": "office", "type": "http", "target": "10.0.0.5:80"}]);
+    assert_eq!(gate.apply(&owner, wiki).await.status, StatusCode::OK);
+    gate.follow().await;
+    let why = gate.post("/explain", &owner, json!({"resource": "wiki"})).await.json();
+    assert_eq!(
+        (&why["action"], &why["outcome"]),
+        (&json!("http"), &json!("deny")),
+        "the grant is for connect"
+    );
 }
 
 #[tokio::test]
