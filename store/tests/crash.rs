@@ -117,3 +117,48 @@ async fn f34_a_process_killed_in_the_middle_of_writing_loses_nothing_it_acknowle
     }
     assert!(committed.len() > 10 && recorded > 10);
 }
+
+/// How the manual says that an embedded store is copied while it is in use.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f34_a_copy_that_is_made_while_changes_are_written_opens_whole() {
+    use sqlx::Connection;
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(config(dir.path()), NOW).await.unwrap();
+    let writer = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 0_u32.. {
+                let mut change = store.change(Actor::system("test"), NOW).await?;
+                for part in ["a", "b"] {
+                    let (id, name) =
+                        (SiteId::mint(NOW, rand::random()), format!("{part}{n}").parse().unwrap());
+                    change.put(&Site { id, name }, Expect::New).await?;
+                }
+                change.commit().await?;
+            }
+            Ok::<_, postern_store::ChangeError>(())
+        })
+    };
+    for round in 0..5 {
+        while store.all::<Site>().await.unwrap().len() < 20 * (round + 1) {
+            tokio::task::yield_now().await;
+        }
+        let acknowledged = store.all::<Site>().await.unwrap().len();
+        let copied = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("postern.db").display());
+        let mut sqlite = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let backup = format!("VACUUM INTO '{}'", copied.path().join("postern.db").display());
+        sqlx::query(sqlx::AssertSqlSafe(backup)).execute(&mut sqlite).await.unwrap();
+        sqlite.close().await.unwrap();
+        std::fs::copy(dir.path().join("master.key"), copied.path().join("master.key")).unwrap();
+
+        let copy = Store::open(config(copied.path()), NOW).await.unwrap();
+        let sites = copy.all::<Site>().await.unwrap().len();
+        assert!(sites >= acknowledged && sites % 2 == 0, "round {round}: {sites}, {acknowledged} were there");
+        let audit = copy.verify_audit("store").await.unwrap();
+        assert_eq!(audit, AuditVerdict::Whole { records: sites as u64 + 1 }, "round {round}");
+        copy.close().await;
+    }
+    writer.abort();
+    store.close().await;
+}

@@ -1,8 +1,10 @@
 //! Policy that changes under live sessions.
 
 use crate::support::{Account, PATIENCE, Scene, name, now, open, refused};
-use postern_ids::{Ended, GroupId, PolicyId, Refusal};
-use postern_policy::model::{Grant, Group, PolicyText, PrincipalId, Selector, Subject};
+use postern_ids::{Ended, GroupId, PolicyId, Refusal, ResourceId, SiteId};
+use postern_policy::model::{
+    Grant, Group, PolicyText, PrincipalId, Resource, ResourceKind, Selector, Subject,
+};
 use postern_store::Expect;
 use postern_tunnel_io::Link;
 use std::time::Duration;
@@ -124,4 +126,73 @@ async fn leaving_a_group_cuts_what_only_the_group_allowed() {
     assert!(told.contains(Ended::Revoked.sentence()), "{told}");
     assert_eq!(refused(&link, "db-1").await, Refusal::Denied.code());
     assert_eq!(scene.node.live().len(), 1, "the other member stays");
+}
+
+/// Makes the resources `doomed-0`, `doomed-1` and so on, all of which the account may connect to.
+async fn doomed(scene: &Scene, site: SiteId, account: &Account, count: usize) -> Vec<ResourceId> {
+    let grant = scene.grant(account, scene.resource(site, "kept").await).await;
+    let mut change = scene.change().await;
+    let stored = change.find::<Grant>(&grant).await.unwrap().unwrap();
+    change.put(&Grant { resources: Selector::All, ..stored.value }, Expect::Any).await.unwrap();
+    let mut made = Vec::new();
+    for n in 0..count {
+        let resource = Resource {
+            id: ResourceId::mint(now(), rand::random()),
+            name: name(&format!("doomed-{n}")),
+            site,
+            kind: ResourceKind::Ssh,
+            target: "10.0.0.5:22".parse().unwrap(),
+            labels: Default::default(),
+            host_keys: Vec::new(),
+            web: None,
+        };
+        change.put(&resource, Expect::New).await.unwrap();
+        made.push(resource.id);
+    }
+    scene.commit(change).await;
+    made
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a04_whatever_opens_while_its_resource_is_deleted_does_not_outlive_it() {
+    let rounds = if std::env::var_os("POSTERN_TEST_LONG").is_some() { 1_000 } else { 40 };
+    let settings = ["opens_per_second", "opens_burst", "sessions_per_principal"];
+    let keys = settings.map(|key| format!("limits.{key}"));
+    let scene = Scene::start_with(&[(&keys[0], "9999"), (&keys[1], "9999"), (&keys[2], "9999")]).await;
+    let site = scene.site("office").await;
+    let account = scene.account("robot").await;
+    let resources = doomed(&scene, site, &account, rounds).await;
+    let connector = scene.connector(site, "edge-1").await;
+    let echo = scene.echo(&connector).await;
+    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
+    let _kept = open(&link, "kept").await.unwrap();
+
+    let (mut cut, mut late) = (0, 0);
+    for (n, id) in resources.iter().enumerate() {
+        let opening: Vec<_> = (0..4)
+            .map(|_| {
+                let (link, resource) = (link.clone(), format!("doomed-{n}"));
+                tokio::spawn(async move { open(&link, &resource).await })
+            })
+            .collect();
+        let mut change = scene.change().await;
+        change.delete::<Resource>(id, Expect::Any).await.unwrap();
+        let revision = change.commit().await.unwrap();
+        for opening in opening {
+            match opening.await.unwrap() {
+                Ok(opened) => {
+                    let told = reset_code(opened.lane).await;
+                    assert!(told.contains(Ended::Revoked.sentence()), "round {n}: {told}");
+                    cut += 1;
+                }
+                Err(_) => late += 1,
+            }
+        }
+        scene.in_force(revision).await;
+        assert_eq!(refused(&link, &format!("doomed-{n}")).await, Refusal::NoSuchResource.code(), "round {n}");
+        assert_eq!(scene.node.live().len(), 1, "round {n}");
+    }
+    assert!(cut > 0, "{late} opens came too late, and none in time");
+    let at_target = || *echo.ends.lock().unwrap() == echo.grants.lock().unwrap().len() - 1;
+    scene.until(at_target).await;
 }

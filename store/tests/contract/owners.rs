@@ -105,21 +105,26 @@ contract! {
         assert!(matches!(change.put(&renamed, Expect::Any).await, Err(ChangeError::BuiltIn { .. })));
     }
 
-    async fn a05_of_fifty_bootstraps_at_once_exactly_one_makes_an_owner(f) {
-        let hash = SecretHash([1; 32]);
-        f.store.issue_bootstrap_token(hash, crate::fixture::later(900), NOW).await.unwrap();
-        let mut calls = tokio::task::JoinSet::new();
-        for n in 0..50 {
-            let store = f.store.clone();
-            calls.spawn(async move {
-                let user = User::local(postern_ids::UserId::mint(NOW, rand::random()), name(&format!("owner{n}")));
-                store.bootstrap(hash, &NewOwner { user, password_hash: "$argon2id$x".into() }, NOW).await
-            });
+    async fn a04_of_fifty_bootstraps_at_once_exactly_one_makes_an_owner(f) {
+        for round in 0..sized(2, 1_000) {
+            let hash = SecretHash(rand::random());
+            assert!(f.store.issue_bootstrap_token(hash, crate::fixture::later(900), NOW).await.unwrap());
+            let mut calls = tokio::task::JoinSet::new();
+            for n in 0..50 {
+                let store = f.store.clone();
+                calls.spawn(async move {
+                    let user = User::local(postern_ids::UserId::mint(NOW, rand::random()), name(&format!("r{round}-owner{n}")));
+                    store.bootstrap(hash, &NewOwner { user, password_hash: "$argon2id$x".into() }, NOW).await
+                });
+            }
+            let results = calls.join_all().await;
+            assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 1, "round {round}");
+            assert_eq!(f.store.all::<User>().await.unwrap().len(), round as usize + 1);
+            assert_eq!(f.store.members_of(OWNERS).await.unwrap().len(), 1);
+            // As if nobody had ever come.
+            f.tamper("UPDATE meta SET bootstrapped_at = NULL").await;
+            f.tamper("DELETE FROM memberships").await;
         }
-        let results = calls.join_all().await;
-        assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 1);
-        assert_eq!(f.store.all::<User>().await.unwrap().len(), 1);
-        assert_eq!(f.store.members_of(OWNERS).await.unwrap().len(), 1);
     }
 
     async fn a05_a_wrong_expired_or_replaced_bootstrap_token_makes_nobody(f) {
