@@ -39,6 +39,24 @@ fn eight_ssh_at_a_terminal_open_one_browser_and_all_get_through() -> Result<()> 
 }
 
 #[test]
+fn a_sign_in_that_was_ended_before_its_time_asks_once_too() -> Result<()> {
+    scenario("ended-early", |scratch| {
+        let world = World::start(scratch)?;
+        let browser = OpenedBrowser::install(world.alice.home())?;
+        end_sign_in(&world)?;
+        let mut shell = Terminal::open(scratch, &world)?;
+        let address = browser.address(SOON)?;
+        until("all of them under way", SOON, || proxies(&world) == COMMANDS)?;
+        let agent = world.gateway.browser(world.alice.home());
+        let back = Walk::new(&agent, ALICE.0, ALICE.1).follow(&address)?;
+        agent.get(&back)?.expect(200)?;
+        assert!(shell.ends()?.iter().all(|(code, _)| *code == 0), "{}", shell.shown());
+        assert_eq!(browser.addresses().len(), 1, "{}", shell.shown());
+        Ok(())
+    })
+}
+
+#[test]
 fn who_does_not_sign_in_is_asked_once_whatever_many_commands_wait() -> Result<()> {
     scenario("asked-once", |scratch| {
         let world = World::start(scratch)?;
@@ -139,10 +157,16 @@ impl Terminal {
     }
 }
 
-/// Ends alice's sign-in at the gateway, and lets what her command keeps look its age.
-fn expire_sign_in(world: &World) -> Result<()> {
+/// Ends alice's sign-in at the gateway; what her command keeps looks good.
+fn end_sign_in(world: &World) -> Result<()> {
     world.owner.run(&["users", "disable", ALICE.0])?.expect(0)?;
     world.owner.run(&["users", "enable", ALICE.0])?.expect(0)?;
+    Ok(())
+}
+
+/// The same, and what her command keeps looks its age.
+fn expire_sign_in(world: &World) -> Result<()> {
+    end_sign_in(world)?;
     let file = world.alice.home().join("postern/tokens.json");
     let mut tokens: serde_json::Value = serde_json::from_slice(&fs::read(&file)?)?;
     tokens["expires_at"] = tokens["obtained_at"].clone();

@@ -17,6 +17,7 @@ use crate::{
     sign_in,
 };
 use renew::{Stale, renew};
+use zeroize::Zeroizing;
 
 /// A token that is good now. While the kept one is fresh this reads one file and asks nobody.
 pub async fn get(home: &Home, profile: &Profile) -> Result<Bearer, Failure> {
@@ -30,6 +31,12 @@ pub async fn get(home: &Home, profile: &Profile) -> Result<Bearer, Failure> {
         // Never signed in, or signed out on purpose: a prompt would be a surprise.
         None => Err(Failure::signed_out("you are not signed in")),
     }
+}
+
+/// A token for one that looked good and that the gateway refused: the sign-in may have ended before its time.
+pub async fn again(home: &Home, profile: &Profile, refused: &Bearer) -> Result<(), Failure> {
+    let refused = Some(Zeroizing::new(refused.secret().to_owned()));
+    Ok(drop(renew(home, profile, Stale { refused, may_ask: true }).await?))
 }
 
 /// Refreshes tokens past half of their life, so that no later command has to wait for it. Whatever goes wrong is for a

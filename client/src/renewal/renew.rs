@@ -65,10 +65,7 @@ pub(super) async fn renew(home: &Home, profile: &Profile, stale: Stale) -> Resul
     if let Some(tokens) = fresh() {
         return Ok(Bearer::of_sign_in(&tokens));
     }
-    let Some(lock) = lock else {
-        let sentence = "your sign-in expired and another command still waits for a new one";
-        return Err(NotRenewed::NotNow(Failure::new(code::DENIED, sentence).then("postern login")));
-    };
+    let Some(lock) = lock else { return Err(NotRenewed::NotNow(still_waiting())) };
     let Some(kept) = Tokens::load(home, gateway).map_err(NotRenewed::NotNow)? else {
         return Err(NotRenewed::SignedOut(Failure::signed_out("you are not signed in")));
     };
@@ -100,6 +97,11 @@ async fn refresh(profile: &Profile, kept: &Tokens, patience: &mut Patience) -> R
             done => return done,
         }
     }
+}
+
+fn still_waiting() -> Failure {
+    let sentence = "your sign-in expired and another command still waits for a new one";
+    Failure::new(code::DENIED, sentence).then("postern login")
 }
 
 /// One line: a hundred commands may say it at once.

@@ -81,6 +81,19 @@ fn o13_a_token_file_that_others_may_read_is_not_used() {
 }
 
 #[test]
+fn o13_nothing_that_lies_in_the_working_directory_is_used() {
+    let gateway = Gateway::start(Refresh::Works, Resource::Shout, &[]);
+    let (planted, state) = signed_in(&gateway.url, -10, 900);
+    let (_dir, own) = nobody();
+    for place in [state.dir(), planted.path()] {
+        let mut command = postern(&own, &["proxy", "bastion"]);
+        let output = command.env_remove("POSTERN_HOME").current_dir(place).output().unwrap();
+        assert_eq!(code(&output), 77, "{}", stderr(&output));
+    }
+    assert_eq!(gateway.links(), 0);
+}
+
+#[test]
 fn a_proxy_carries_bytes_and_nothing_else_and_keeps_half_close() {
     let gateway = Gateway::start(Refresh::Works, Resource::Shout, &[]);
     let (_dir, home) = signed_in(&gateway.url, -10, 900);

@@ -4,7 +4,7 @@
 mod dial;
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, code},
     home::{Home, Profile},
     patience::Patience,
     renewal::{self, Offer, Renewal},
@@ -90,25 +90,30 @@ impl Way {
     /// A link to begin something on. Whatever keeps from it is told at once, but for a gateway that may be restarting; the
     /// person may be asked to sign in.
     pub(super) async fn link(&self) -> Result<Kept, Failure> {
-        let mut patience = Patience::begin();
+        let (mut patience, mut is_renewed) = (Patience::begin(), false);
         loop {
             if let Some(kept) = self.kept().filter(|kept| kept.is_fresh) {
                 return Ok(kept);
             }
             // Good from here on, so that the link is one to begin on.
-            drop(renewal::get(&self.0.home, &self.0.profile).await?);
+            let shown = renewal::get(&self.0.home, &self.0.profile).await?;
             let mut news = self.dial(|kept| kept.is_fresh);
             // A dialing that stopped without a word is begun anew.
             if news.changed().await.is_err() {
                 continue;
             }
             let told = news.borrow().clone();
-            match told {
+            let failure = match told {
                 News::Done(Ok(kept)) if kept.is_fresh => return Ok(kept),
-                News::Missed { is_away: true, .. } if patience.lasts() => {}
-                News::Done(Err(failure)) | News::Missed { failure, .. } => return Err(failure),
-                News::Done(Ok(_)) | News::Nothing => {}
+                News::Missed { is_away: true, .. } if patience.lasts() => continue,
+                News::Done(Err(failure)) | News::Missed { failure, .. } => failure,
+                News::Done(Ok(_)) | News::Nothing => continue,
+            };
+            let is_refused = failure.code == code::DENIED && !shown.is_service_account();
+            if !is_refused || std::mem::replace(&mut is_renewed, true) {
+                return Err(failure);
             }
+            renewal::again(&self.0.home, &self.0.profile, &shown).await?;
         }
     }
 
