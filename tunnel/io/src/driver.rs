@@ -3,7 +3,7 @@
 pub(crate) use crate::clock::now;
 
 use crate::{
-    shared::{ABNORMAL, NEWS_MAX, Shared},
+    shared::{ABNORMAL, Shared},
     socket::{Received, Socket},
 };
 use bytes::Bytes;
@@ -187,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The listener wakes the driver when it takes from a full queue.
     fn is_listener_behind(&self, cx: &Context<'_>) -> bool {
         let mut state = self.shared.lock();
-        let is_behind = state.news.len() >= NEWS_MAX;
+        let is_behind = state.requests.is_full();
         if is_behind {
             state.driver = Some(cx.waker().clone());
         }

@@ -1,9 +1,6 @@
 //! What the peer of a link asks for.
 
-use crate::{
-    Lane,
-    shared::{NEWS_MAX, Shared, Unanswered},
-};
+use crate::{Lane, requests::Request, shared::Shared};
 use bytes::Bytes;
 use postern_ids::{Refusal, SessionId};
 use postern_tunnel_proto::LaneId;
@@ -31,8 +28,8 @@ impl Incoming {
 
     fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Event>> {
         let mut state = self.shared.lock();
-        let was_full = state.news.len() >= NEWS_MAX;
-        let Some(request) = state.news.pop_front() else {
+        let was_full = state.requests.is_full();
+        let Some(request) = state.requests.pop() else {
             if state.ended.is_some() {
                 return Poll::Ready(None);
             }
@@ -48,16 +45,16 @@ impl Incoming {
         Poll::Ready(Some(self.told(request)))
     }
 
-    fn told(&self, request: Unanswered) -> Event {
+    fn told(&self, request: Request) -> Event {
         match request {
-            Unanswered::Open { lane, flow, metadata, early } => {
+            Request::Open { lane, flow, metadata, early } => {
                 let pending = Pending { shared: Arc::clone(&self.shared), lane: Some(lane) };
                 Event::Open(IncomingLane { flow, metadata, early, pending })
             }
-            Unanswered::GoAway { code, hint } => Event::GoAway { code, hint },
-            Unanswered::Inventory { entries, last } => Event::Inventory { entries, last },
-            Unanswered::Keys(keys) => Event::Keys(keys),
-            Unanswered::Kill { session, code } => Event::Kill { session, code },
+            Request::GoAway { code, hint } => Event::GoAway { code, hint },
+            Request::Inventory { entries, last } => Event::Inventory { entries, last },
+            Request::Keys(keys) => Event::Keys(keys),
+            Request::Kill { session, code } => Event::Kill { session, code },
         }
     }
 }
@@ -66,8 +63,8 @@ impl Drop for Incoming {
     fn drop(&mut self) {
         self.shared.act(|state| {
             state.is_listening = false;
-            for request in std::mem::take(&mut state.news) {
-                if let Unanswered::Open { lane, .. } = request {
+            while let Some(request) = state.requests.pop() {
+                if let Request::Open { lane, .. } = request {
                     state.forget(lane);
                     state.machine.refuse(lane, Refusal::Draining.code(), &[]);
                 }

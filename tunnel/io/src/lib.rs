@@ -20,6 +20,7 @@ mod pool;
 mod proven;
 mod pump;
 mod read_ahead;
+mod requests;
 mod shared;
 mod socket;
 mod splice;

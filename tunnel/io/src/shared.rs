@@ -1,18 +1,18 @@
 //! What a link's driver and its handles share: the machine behind one lock, and who waits for what.
 
-use crate::ended::{Blame, LinkEnded, OpenError};
+use crate::{
+    ended::{Blame, LinkEnded, OpenError},
+    requests::{Request, Requests},
+};
 use bytes::Bytes;
-use postern_ids::{Refusal, SessionId};
+use postern_ids::Refusal;
 use postern_tunnel_proto::{EndedBy, Event as News, LaneId, Link as Machine, LinkEnd, Reset};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
 };
 use tokio::sync::Notify;
-
-/// Requests of the peer that nobody fetched yet; above it the driver stops reading, so that the peer waits.
-pub(crate) const NEWS_MAX: usize = 4096;
 
 /// What a list may keep waiting: far below the 4 MiB at which a link is cut off.
 const CONTROL_WAITING_MAX: usize = 512 * 1024;
@@ -39,8 +39,9 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) machine: Machine,
     pub(crate) lanes: HashMap<LaneId, Slot>,
-    pub(crate) news: VecDeque<Unanswered>,
-    /// Whether somebody will fetch the news.
+    /// What the peer asked for.
+    pub(crate) requests: Requests,
+    /// Whether somebody will fetch it.
     pub(crate) is_listening: bool,
     pub(crate) listener: Option<Waker>,
     /// Registered while the driver sleeps and has nothing left to write.
@@ -64,16 +65,6 @@ pub(crate) struct Slot {
     pub(crate) writer: Option<Waker>,
     pub(crate) end: Option<LaneEnd>,
     pub(crate) answer: Option<Result<Bytes, OpenError>>,
-}
-
-/// A request of the peer as it waits in the queue.
-#[derive(Debug)]
-pub(crate) enum Unanswered {
-    Open { lane: LaneId, flow: u64, metadata: Bytes, early: Bytes },
-    GoAway { code: u16, hint: String },
-    Inventory { entries: Bytes, last: bool },
-    Keys(Bytes),
-    Kill { session: SessionId, code: u16 },
 }
 
 /// Wakers to call once the lock is released; seldom more than one.
@@ -107,7 +98,7 @@ impl Shared {
         let state = State {
             machine,
             lanes: HashMap::new(),
-            news: VecDeque::new(),
+            requests: Requests::default(),
             is_listening: true,
             listener: None,
             driver: None,
@@ -157,7 +148,7 @@ impl Shared {
             News::Established { version: _ } => self.established.notify_waiters(),
             News::Incoming { lane, flow, metadata, early } => {
                 state.lanes.insert(lane, Slot::default());
-                state.queue(Unanswered::Open { lane, flow, metadata, early }, wakers);
+                state.queue(Request::Open { lane, flow, metadata, early }, wakers);
             }
             News::Opened { lane, metadata } => state.answer(lane, Ok(metadata), wakers),
             News::Refused { lane, code, detail } => {
@@ -176,16 +167,16 @@ impl Shared {
             News::Reset { lane, reset } => state.end(lane, LaneEnd::Reset(reset), wakers),
             News::Done(lane) => state.end(lane, LaneEnd::Done, wakers),
             News::GoAway { code, hint } => {
-                state.queue(Unanswered::GoAway { code, hint }, wakers);
+                state.queue(Request::GoAway { code, hint }, wakers);
             }
             News::Inventory { entries, last } => {
-                state.queue(Unanswered::Inventory { entries, last }, wakers);
+                state.queue(Request::Inventory { entries, last }, wakers);
             }
-            News::Keys(keys) => state.queue(Unanswered::Keys(keys), wakers),
+            News::Keys(keys) => state.queue(Request::Keys(keys), wakers),
             News::Kill { session, code } => {
-                state.queue(Unanswered::Kill { session, code }, wakers);
+                state.queue(Request::Kill { session, code }, wakers);
             }
-            News::LimitHit(limit) => tracing::warn!(limit, "a peer ran into a limit of its link"),
+            News::LimitHit(limit) => tracing::warn!(limit, "limit.hit: a peer ran into a limit of its link"),
             News::Closed(end) => {
                 state.close(end, wakers);
                 self.established.notify_waiters();
@@ -205,11 +196,11 @@ impl State {
         slot
     }
 
-    fn queue(&mut self, request: Unanswered, wakers: &mut Wakers) {
+    fn queue(&mut self, request: Request, wakers: &mut Wakers) {
         if self.is_listening {
-            self.news.push_back(request);
+            self.requests.push(request);
             wakers.push(self.listener.take());
-        } else if let Unanswered::Open { lane, .. } = request {
+        } else if let Request::Open { lane, .. } = request {
             self.forget(lane);
             self.machine.refuse(lane, Refusal::Draining.code(), &[]);
         }

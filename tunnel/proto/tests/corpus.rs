@@ -106,6 +106,8 @@ fn t02_the_corpus_of_the_stream_records_does_no_harm() {
 fn t02_damaged_copies_of_the_corpora_do_no_harm() {
     damage("frames", bodies::frames);
     damage("handshake", |data| bodies::handshake(data, epoch()));
+    damage("intake", bodies::intake);
+    damage("inventory", bodies::inventory);
     damage("link", |data| bodies::link(data, epoch()));
     damage("records", |data| bodies::records(data, epoch()));
 }

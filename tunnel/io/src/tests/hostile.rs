@@ -3,7 +3,11 @@
 
 use super::{End, within};
 use crate::{Blame, LinkConfig};
-use postern_tunnel_proto::Side;
+use postern_tunnel_proto::{
+    LaneId, Side,
+    frame::{Header, Hello, Kind},
+};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 /// Sends raw bytes to an acceptor and gives the code that the link ended with, and the code it told.
@@ -131,4 +135,48 @@ async fn t01_a_websocket_ping_is_answered_in_the_middle_of_nothing() {
     })
     .await;
     assert!(!acceptor.link.is_closed());
+}
+
+/// A message of any length, masked with zero.
+fn message(payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x82, 0x80 | 127];
+    frame.extend((payload.len() as u64).to_be_bytes());
+    frame.extend([0; 4]);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
+    let header = Header { kind, flags: 0, len: u32::try_from(payload.len()).unwrap(), lane: LaneId::LINK };
+    [&header.to_bytes()[..], payload].concat()
+}
+
+#[tokio::test]
+async fn t15_lists_and_keys_wait_on_the_wire_while_nobody_fetches_them() {
+    let hello = Hello { version_min: 1, version_max: 1, lanes_max: 1, window: 65_536 };
+    for kind in [Kind::Keys, Kind::Inventory] {
+        let (near, mut far) = duplex(64 * 1024);
+        let mut acceptor = End::new(near, Side::Acceptor, LinkConfig::default());
+        far.write_all(&message(&frame(Kind::Hello, &hello.to_bytes()))).await.unwrap();
+        // Streams that are over, with code 1.
+        let entry = [&[7; 32][..], &[0, 0, 0, 1, 2, 0, 1, 0, 0]].concat();
+        let flood = message(&frame(kind, &entry.repeat(1_590)));
+        let (mut taken, mut at) = (0, 0);
+        let mut pour = async |limit| {
+            let written = tokio::time::timeout(limit, far.write(&flood[at..])).await.ok()?.unwrap();
+            (taken, at) = (taken + written, (at + written) % flood.len());
+            Some(taken)
+        };
+        let mut stalled_at = 0;
+        while let Some(taken) = pour(Duration::from_millis(500)).await {
+            stalled_at = taken;
+            assert!(taken < 4 << 20, "{kind:?}: {taken} bytes were taken, and nobody looked at one");
+        }
+        assert!(stalled_at <= (1 << 20) + 4 * 64 * 1024, "{kind:?}: {stalled_at} bytes");
+        // Whoever fetches them lets the peer go on.
+        for _ in 0..20 {
+            within(acceptor.incoming.next()).await.unwrap();
+            within(pour(super::SOON)).await.unwrap();
+        }
+    }
 }

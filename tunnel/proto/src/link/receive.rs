@@ -69,10 +69,15 @@ impl Link {
         match frame {
             Frame::Hello(_) => return Err(protocol("hello: came twice")),
             Frame::Open { lane, flow, metadata, early } => {
+                let (metadata, early) = (keepable(metadata, message_len), keepable(early, message_len));
                 return self.on_open(lane, flow, metadata, early, now);
             }
-            Frame::Opened { lane, metadata } => return self.on_opened(lane, metadata),
-            Frame::Refused { lane, code, detail } => return self.on_refused(lane, code, detail),
+            Frame::Opened { lane, metadata } => {
+                return self.on_opened(lane, keepable(metadata, message_len));
+            }
+            Frame::Refused { lane, code, detail } => {
+                return self.on_refused(lane, code, keepable(detail, message_len));
+            }
             Frame::Data { lane, payload } => return self.on_data(lane, payload, message_len),
             Frame::Credit { lane, bytes } => return self.on_credit(lane, bytes),
             Frame::Fin { lane } => return self.on_fin(lane),
@@ -87,10 +92,11 @@ impl Link {
                 if inventory::entries(entries.clone()).any(|entry| entry.is_err()) {
                     return Err(protocol("frame: malformed inventory"));
                 }
+                let entries = keepable(entries, message_len);
                 self.events.push_back(Event::Inventory { entries, last });
             }
             Frame::Kill { session, code } => self.events.push_back(Event::Kill { session, code }),
-            Frame::Keys(keys) => self.events.push_back(Event::Keys(keys)),
+            Frame::Keys(keys) => self.events.push_back(Event::Keys(keepable(keys, message_len))),
         }
         Ok(())
     }
