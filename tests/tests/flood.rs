@@ -2,7 +2,10 @@
 
 use anyhow::{Context, Result};
 use postern_tests::{Gateway, GatewayOptions, World, scenario, tools};
+use socket2::{Domain, Socket, Type};
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,6 +13,14 @@ use std::time::{Duration, Instant};
 const STRANGERS: [&str; 2] = ["127.0.0.2", "127.0.0.3"];
 /// A round trip that takes longer counts as delayed: a machine that also makes thousands of handshakes does not answer at once.
 const PROMPT: Duration = Duration::from_millis(500);
+
+/// Who connects and says nothing, and how often.
+const SILENT: [[u8; 4]; 4] = [[127, 0, 0, 4], [127, 0, 0, 5], [127, 0, 0, 6], [127, 0, 0, 7]];
+const CONNECTIONS: usize = 50_000;
+/// So many of their connections are open at once.
+const OPEN_AT_ONCE: usize = 256;
+/// What the bursts of four addresses let in, and their rates in a minute.
+const LET_IN_MAX: usize = 4 * (200 + 60 * 20);
 
 /// The burst of the limits below, and what their rate allows within a few seconds more.
 const HEARD_MAX: usize = 400;
@@ -31,10 +42,16 @@ fn r02_a_flood_of_strangers_is_told_to_wait_and_costs_a_session_of_another_addre
         let mut flood = flood.into_iter();
         let (upgrades, handshakes) = (flood.next().context("upgrades")?, flood.next().context("handshakes")?);
         let both = std::thread::spawn(move || (upgrades.wait_with_output(), handshakes.wait_with_output()));
+        let gate: SocketAddr = world.gateway.public_address().parse()?;
+        let silent = std::thread::spawn(move || connect_and_say_nothing(gate));
         let mut rounds = Vec::new();
-        while !both.is_finished() || rounds.len() < 50 {
+        while !both.is_finished() || !silent.is_finished() || rounds.len() < 50 {
             rounds.push(echo.round()?);
         }
+        let made = silent.join().map_err(|_| anyhow::anyhow!("the silent flood panicked"))??;
+        let refused = world.gateway.metric("postern_connections_refused_total")?;
+        assert!(made >= CONNECTIONS, "only {made} connections were made");
+        assert!(refused >= (made - LET_IN_MAX) as f64, "only {refused} of {made} connections were refused");
         let (upgrades, handshakes) = both.join().map_err(|_| anyhow::anyhow!("the flood panicked"))?;
         let (upgrades, handshakes) = (answers(&upgrades?.stdout), answers(&handshakes?.stdout));
 
@@ -108,6 +125,24 @@ fn flood(gateway: &Gateway) -> Result<Vec<Child>> {
         floods.push(curl.spawn().context("start curl")?);
     }
     Ok(floods)
+}
+
+/// Connects as often as said, and says nothing; how often it succeeded.
+fn connect_and_say_nothing(gate: SocketAddr) -> Result<usize> {
+    let (mut open, mut made) = (VecDeque::new(), 0);
+    for source in SILENT.iter().cycle().take(CONNECTIONS) {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        // Nothing of it stays when it is dropped: the test must not run out of ports.
+        socket.set_linger(Some(Duration::ZERO))?;
+        socket.bind(&SocketAddr::from((*source, 0)).into())?;
+        socket.connect(&gate.into()).with_context(|| format!("after {made} connections"))?;
+        made += 1;
+        open.push_back(socket);
+        if open.len() > OPEN_AT_ONCE {
+            open.pop_front();
+        }
+    }
+    Ok(made)
 }
 
 fn answers(output: &[u8]) -> Vec<String> {

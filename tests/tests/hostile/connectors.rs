@@ -72,10 +72,13 @@ fn t05_a_frozen_connector_is_found_out_within_ten_seconds() -> Result<()> {
         world.add_tcp("echo", &target.address().to_string())?;
         let mut held = world.hold(&world.alice, scratch.path(), "echo")?;
         until("the session at the target", SOON, || target.open() == 1)?;
+        let links = || world.gateway.metric("postern_connector_links").unwrap_or(f64::NAN);
+        assert_eq!(links(), 2.0, "{}", world.connector.log());
         world.connector.process()?.signal(Signal::Stop)?;
-        let took = until("the end of its links", SOON, || world::online(&world.owner) == 0)?;
+        let took = until("the end of its links", SOON, || links() == 0.0)?;
+        assert_eq!(world::online(&world.owner), 0);
         world.connector.process()?.signal(Signal::Cont)?;
-        assert!(took <= Duration::from_secs(12), "{took:?} until the frozen connector was given up");
+        assert!(took <= Duration::from_secs(10), "{took:?} until the frozen connector was given up");
         until("the connector to come back", SOON, || world::online(&world.owner) == 1)?;
         world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
         // It was away for less than the window: the session is still there.
