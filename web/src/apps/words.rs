@@ -127,7 +127,7 @@ fn denied<'a>(
     user: &'a str,
     step_up: Option<&'a str>,
 ) -> Words<'a> {
-    let words = Words::new(StatusCode::FORBIDDEN, "denied", "You may not open this", sentence)
+    let words = Words::new(StatusCode::FORBIDDEN, "denied", "You may not open this", whole(sentence))
         .fact("Application", resource)
         .fact("Signed in as", user)
         .fact("Decision", decision.to_string());
@@ -139,6 +139,13 @@ fn denied<'a>(
             .next("If you need it, ask an administrator of this gateway, and name the decision.")
             .way(Way::Link { href: "/.postern/sign-out", label: "Sign in as somebody else" }),
     }
+}
+
+/// A reason has neither capital nor full stop, for commands that say more in the same line.
+fn whole(reason: &str) -> String {
+    let mut letters = reason.trim_end_matches('.').chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
 }
 
 fn signed_out_meanwhile() -> Words<'static> {
@@ -228,4 +235,15 @@ fn sign_out<'a>(user: &'a str, resource: &'a str) -> Words<'a> {
         .fact("Signed in as", user)
         .fact("Application", resource)
         .way(Way::SignOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_a_whole_sentence_on_a_page() {
+        assert_eq!(whole("no rule allows this"), "No rule allows this.");
+        assert_eq!(whole("A rule forbids it."), "A rule forbids it.");
+    }
 }
