@@ -3,9 +3,13 @@
 use super::{SOON, everything_below, secrets_below, service_token};
 use anyhow::{Context, Result};
 use postern_tests::world::{ALICE, OWNER};
-use postern_tests::{GatewayOptions, Manner, Target, World, curl, postgres, scenario, tools, until};
+use postern_tests::{
+    Client, GatewayOptions, Manner, Ran, Target, World, curl, postgres, scenario, tools, until,
+};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 #[test]
 fn o13_no_secret_shows_in_arguments_and_token_files_are_private() -> Result<()> {
@@ -26,6 +30,49 @@ fn o13_no_secret_shows_in_arguments_and_token_files_are_private() -> Result<()> 
         assert_eq!(mode, 0o700, "{mode:o}");
         Ok(())
     })
+}
+
+#[test]
+fn o13_what_lies_in_the_current_directory_is_neither_read_nor_believed() -> Result<()> {
+    scenario("o13-planted", |scratch| {
+        let world = World::start(scratch)?;
+        let own = world.alice.home().join("postern");
+        let planted = scratch.directory("planted")?;
+        for place in [".", "postern", ".postern", ".config/postern", ".local/state/postern"] {
+            let place = planted.join(place);
+            std::fs::create_dir_all(&place)?;
+            let copied = tools::command("cp")?.arg("-a").arg(own.join(".")).arg(&place).status()?;
+            assert!(copied.success());
+        }
+        let stranger = Client::new(&tools::programs()?, &scratch.join("stranger"))?;
+        for command in [&["whoami"][..], &["ls"], &["proxy", "bastion"], &["get", "users"]] {
+            let ran =
+                Ran::from(stranger.postern(command).current_dir(&planted).stdin(Stdio::null()).output()?);
+            assert!(ran.code != 0 && !ran.stdout.contains(ALICE.0), "{command:?}: {ran:?}");
+        }
+        // Nor do files that lead elsewhere: alice goes where she signed in.
+        for file in walk(&planted)? {
+            let text = std::fs::read_to_string(&file)?;
+            std::fs::write(&file, text.replace(world.gateway.url(), "https://127.0.0.1:1"))?;
+        }
+        let ran =
+            Ran::from(world.alice.postern(&["ls"]).current_dir(&planted).stdin(Stdio::null()).output()?);
+        assert!(ran.expect(0)?.stdout.contains("bastion"));
+        Ok(())
+    })
+}
+
+fn walk(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(walk(&path)?)
+        } else if path.is_file() {
+            found.push(path)
+        }
+    }
+    Ok(found)
 }
 
 #[test]
