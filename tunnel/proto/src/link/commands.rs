@@ -3,7 +3,7 @@
 use super::{
     Link, Open, OpenError, Reset,
     control::Command,
-    lane::{Lane, Owed, Phase, Receiving, Sending},
+    lane::{Lane, Phase, Receiving, Sending},
 };
 use crate::{
     frame::{EARLY_MAX, LaneId, METADATA_MAX, PAYLOAD_MAX, TEXT_MAX},
@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 
 /// A round trip that is older than this is measured again when a window could grow.
 const RTT_AGE: Duration = Duration::from_secs(1);
-/// Lanes that wait to have credit ride along with some message; any further one waits until it is due a message.
-const EARLY_CREDITS_MAX: usize = 1024;
 
 impl Link {
     /// Opens a lane; `Opened` or `Refused` answers.
@@ -198,18 +196,9 @@ impl Link {
         let pressed = self.is_pressed();
         let Some(lane) = self.lanes.get_mut(index) else { return };
         let wanted = lane.receiving == Receiving::Open && lane.phase == Phase::Open;
-        if !wanted || lane.said.credit == Owed::Due {
-            return;
-        }
-        if lane.window.grant(pressed) > 0 {
-            lane.said.credit = Owed::Due;
+        if wanted && !lane.said.credit_queued && lane.window.grant(pressed) > 0 {
+            lane.said.credit_queued = true;
             self.credits.push_back(index);
-        } else if lane.said.credit == Owed::Nothing
-            && self.early_credits.len() < EARLY_CREDITS_MAX
-            && lane.window.grant_along(pressed) > 0
-        {
-            lane.said.credit = Owed::Early;
-            self.early_credits.push_back(index);
         }
     }
 

@@ -52,7 +52,6 @@ impl Link {
         }
         (self.control.ping, self.control.pong) = (false, None);
         self.credits.clear();
-        self.early_credits.clear();
         let end = LinkEnd { by, code, reason };
         self.events.push_back(Event::Closed(end.clone()));
         self.ended = Some(end);

@@ -57,18 +57,7 @@ pub(super) struct Said {
     pub(super) readable: bool,
     /// A write was cut short: `Writable` is owed.
     pub(super) owes_writable: bool,
-    pub(super) credit: Owed,
-}
-
-/// Whether the peer is owed credit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Owed {
-    #[default]
-    Nothing,
-    /// Some, which rides along with the next message.
-    Early,
-    /// So much that it is worth a message.
-    Due,
+    pub(super) credit_queued: bool,
 }
 
 impl Lane {

@@ -66,10 +66,7 @@ pub struct Link {
     schedule: Schedule,
     control: Control,
     /// Lanes that owe the peer a Credit.
-    /// Lanes whose peer is owed credit.
     credits: VecDeque<u32>,
-    /// Lanes whose peer could have some earlier; may name a lane twice, or one that is gone.
-    early_credits: VecDeque<u32>,
     events: VecDeque<Event>,
     bucket: Option<Bucket>,
     pulse: Pulse,
@@ -116,7 +113,6 @@ impl Link {
             schedule: Schedule::default(),
             control: Control::default(),
             credits: VecDeque::new(),
-            early_credits: VecDeque::new(),
             events: VecDeque::new(),
             bucket: config.churn.map(|rule| Bucket::new(rule, now)),
             pulse: Pulse::new(config.heartbeat, now),

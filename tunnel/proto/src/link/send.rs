@@ -4,7 +4,7 @@ use super::{
     EndedBy, Event, Link, Outcome,
     arena::NONE,
     heartbeat::Finding,
-    lane::{Owed, Phase, Receiving, Sending},
+    lane::{Phase, Receiving, Sending},
 };
 use crate::frame::{HEADER_LEN, Kind, LaneId, MESSAGE_MAX, PAYLOAD_MAX, Transmit};
 use postern_ids::Refusal;
@@ -79,30 +79,19 @@ impl Link {
     }
 
     fn put_credits(&mut self, out: &mut Transmit) {
-        while out.len() < CONTROL_TARGET
-            && let Some(index) = self.credits.pop_front()
-        {
-            self.put_credit(index, Owed::Due, out);
-        }
-        if out.is_empty() && self.schedule.is_empty() {
-            return;
-        }
-        while out.len() < SLACK / 2
-            && let Some(index) = self.early_credits.pop_front()
-        {
-            self.put_credit(index, Owed::Early, out);
-        }
-    }
-
-    fn put_credit(&mut self, index: u32, owed: Owed, out: &mut Transmit) {
         let pressed = self.is_pressed();
-        // The place may belong to another lane by now, which has asked for itself or has not.
-        let Some(lane) = self.lanes.get_mut(index).filter(|lane| lane.said.credit == owed) else { return };
-        lane.said.credit = Owed::Nothing;
-        let bytes = lane.window.grant_along(pressed);
-        if bytes > 0 && lane.receiving == Receiving::Open {
-            lane.window.granted(bytes);
-            out.credit(lane.id, bytes);
+        while out.len() < CONTROL_TARGET {
+            let Some(index) = self.credits.pop_front() else { return };
+            // The place may belong to another lane by now, which has asked for itself or has not.
+            let Some(lane) = self.lanes.get_mut(index).filter(|lane| lane.said.credit_queued) else {
+                continue;
+            };
+            lane.said.credit_queued = false;
+            let bytes = lane.window.grant(pressed);
+            if bytes > 0 && lane.receiving == Receiving::Open {
+                lane.window.granted(bytes);
+                out.credit(lane.id, bytes);
+            }
         }
     }
 

@@ -71,19 +71,9 @@ impl Window {
     /// What a Credit should grant now; 0 while it is not worth a frame. Half a window at a time: each grant wakes the
     /// sender and a quarter at a time cost a tenth more CPU per byte, while the other half keeps the path busy.
     pub(super) fn grant(&self, pressed: bool) -> u32 {
-        self.room_of(2, pressed)
-    }
-
-    /// What a Credit should grant that rides along with a message which goes anyway: the sender is woken once for all.
-    pub(super) fn grant_along(&self, pressed: bool) -> u32 {
-        self.room_of(4, pressed)
-    }
-
-    /// The room for more, if it is at least this part of the window.
-    fn room_of(&self, part: u32, pressed: bool) -> u32 {
         let size = if pressed { self.size.min(WINDOW_UNDER_PRESSURE) } else { self.size };
         let room = size.saturating_sub(self.allowance).saturating_sub(self.held);
-        if room >= size / part { room } else { 0 }
+        if room >= size / 2 { room } else { 0 }
     }
 
     pub(super) fn granted(&mut self, bytes: u32) {
@@ -127,14 +117,10 @@ mod tests {
     fn credit_is_given_in_halves_and_never_beyond_the_window() {
         let (mut window, now) = (Window::new(256 * KIB), crate::epoch());
         assert!(window.receive(200 * KIB));
-        assert_eq!(window.consume(60 * KIB, now), 60 * KIB);
-        assert_eq!(window.grant_along(false), 0);
-        assert_eq!(window.consume(60 * KIB, now), 60 * KIB);
+        assert_eq!(window.consume(120 * KIB, now), 120 * KIB);
         assert_eq!(window.grant(false), 0);
-        assert_eq!(window.grant_along(false), 120 * KIB);
         window.consume(10 * KIB, now);
         assert_eq!(window.grant(false), 130 * KIB);
-        assert_eq!(window.grant_along(false), 130 * KIB);
         assert_eq!(window.grant(true), 0);
         assert!(!window.receive(57 * KIB));
         assert_eq!(window.consume(u32::MAX, now), 70 * KIB);
