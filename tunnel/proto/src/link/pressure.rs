@@ -6,8 +6,14 @@ use postern_ids::Ended;
 
 /// What a lane may hold for sending while the link or the process holds too much.
 const SEND_BUFFER_UNDER_PRESSURE: u32 = 16 * 1024;
+/// What all lanes that have something to send may hold together, beyond a chunk each: bytes that wait behind those of many
+/// others leave the processor's caches before they are sent.
+const SEND_BUFFERS: u32 = 512 * 1024;
 /// Chunks that a lane may hold for sending: many tiny writes cost more than their bytes.
 const SEND_CHUNKS_MAX: u32 = 1024;
+
+/// A whole chunk.
+const CHUNK: u32 = 64 * 1024;
 
 impl Link {
     fn pressure(&self) -> (Pressure, Pressure) {
@@ -21,7 +27,11 @@ impl Link {
 
     fn send_buffer(&self) -> u32 {
         let full = self.config.limits.send_buffer;
-        if self.is_pressed() { full.min(SEND_BUFFER_UNDER_PRESSURE) } else { full }
+        if self.is_pressed() {
+            return full.min(SEND_BUFFER_UNDER_PRESSURE);
+        }
+        let sending = u32::try_from(self.schedule.len()).unwrap_or(u32::MAX);
+        full.min(SEND_BUFFERS.checked_div(sending).unwrap_or(full).max(CHUNK))
     }
 
     /// Bytes that an open lane may still queue for sending.

@@ -36,6 +36,11 @@ impl Schedule {
         self.lanes.len() == 0
     }
 
+    /// Lanes that have something to send.
+    pub(super) fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// Enters a lane that is not in the schedule.
     pub(super) fn enter(&mut self, flow: u64, lane: u32, quantum: i64) -> Ticket {
         let index = match self.by_key.get(&flow) {
