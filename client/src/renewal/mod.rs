@@ -36,7 +36,8 @@ pub async fn get(home: &Home, profile: &Profile) -> Result<Bearer, Failure> {
 /// A token for one that looked good and that the gateway refused: the sign-in may have ended before its time.
 pub async fn again(home: &Home, profile: &Profile, refused: &Bearer) -> Result<(), Failure> {
     let refused = Some(Zeroizing::new(refused.secret().to_owned()));
-    Ok(drop(renew(home, profile, Stale { refused, may_ask: true }).await?))
+    renew(home, profile, Stale { refused, may_ask: true }).await?;
+    Ok(())
 }
 
 /// Refreshes tokens past half of their life, so that no later command has to wait for it. Whatever goes wrong is for a

@@ -187,7 +187,7 @@ async fn a02_no_part_of_any_document_takes_a_field_of_the_store_or_a_field_twice
         for (name, value) in document.as_object().unwrap() {
             let text = document.to_string();
             let twice = format!("{{\"documents\":[{{{}:{value},{}]}}", json!(name), &text[1..]);
-            let request = axum::http::Request::post("/api/v1/apply")
+            let request = http::Request::post("/api/v1/apply")
                 .header("authorization", format!("Bearer {owner}"))
                 .header("content-type", "application/json");
             let answer = gate.send(request.body(twice.clone().into()).unwrap()).await;
