@@ -68,6 +68,14 @@ pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure>
     written.map_err(|error| not_usable(path, &error))
 }
 
+/// Says so where a file is there and may not be used: SQLite would only say that it cannot be opened.
+pub(super) fn may_be_used(path: &Path) -> Result<(), Failure> {
+    match fs::OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(not_usable(path, &error)),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a file if it is there.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

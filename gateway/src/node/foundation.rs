@@ -1,6 +1,9 @@
 //! What everything else stands on: the state directory, the store, the journal.
 
-use super::{files::StateDir, patience};
+use super::{
+    files::{self, StateDir},
+    patience,
+};
 use crate::{
     config::{Config, StoreUrl, prepare_state_dir},
     exit::{Failure, chain},
@@ -41,7 +44,10 @@ async fn open_store(config: &Config, migrate: bool) -> Result<(StateDir, Store),
     prepare_state_dir(&config.state_dir).map_err(|mistake| Failure::Config(mistake.to_string()))?;
     let state = StateDir::new(&config.state_dir);
     let database = match &config.store {
-        StoreUrl::Sqlite => Database::Sqlite { path: state.store() },
+        StoreUrl::Sqlite => {
+            files::may_be_used(&state.store())?;
+            Database::Sqlite { path: state.store() }
+        }
         StoreUrl::Postgres(url) => Database::Postgres { url: url.clone() },
     };
     let config = StoreConfig {
