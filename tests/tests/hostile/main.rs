@@ -3,6 +3,7 @@
 mod configuration;
 mod connectors;
 mod names;
+mod once;
 mod people;
 mod secrets;
 mod words;

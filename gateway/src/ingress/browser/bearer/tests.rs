@@ -222,7 +222,9 @@ async fn j14_a_token_that_is_not_whole_not_known_or_over_is_refused() {
     let (token, _) = world.app_token("", DAY).await;
     let (over, _) = world.app_token("", Duration::ZERO).await;
     let unknown = Opaque::from_entropy(OpaqueKind::Application, rand::random());
+    assert!(world.ask(&bearer(&token), &world.app, "/").await.unwrap().is_some(), "it is kept from here on");
     let refused = [
+        &token.replacen(OpaqueKind::Application.prefix(), OpaqueKind::ServiceAccount.prefix(), 1),
         &token[..token.len() - 1],
         &format!("{token}A"),
         &format!("{token} x"),
