@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn l6_unknown_keys_and_bad_entries_are_errors_with_their_line() {
+    fn l06_unknown_keys_and_bad_entries_are_errors_with_their_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("connector.toml");
         fs::write(&path, "allow = [\"10.0.0.0/8:*\"]\nalow = []\n").unwrap();

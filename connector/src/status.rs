@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn f34_a_clock_that_is_off_is_told_with_the_offset() {
+    fn f26_a_clock_that_is_off_is_told_with_the_offset() {
         let off = Status { clock_ahead_ms: Some(-7_200_000), ..status() };
         let warning = off.clock_warning().unwrap_or_default();
         assert_eq!(warning, "this machine's clock is 2 h 0 min behind the gateway's");

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn l6_a_linked_or_open_state_directory_is_refused() {
+    fn l06_a_linked_or_open_state_directory_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         ensure_dir(&state).unwrap();

@@ -65,7 +65,7 @@ impl Scene {
         let path = self.dir.path().join("token");
         let secret = Opaque::from_entropy(OpaqueKind::Enrolment, [7; 32]);
         let token = EnrolmentToken { url: self.url(), ca_sha256: None, secret };
-        std::fs::write(&path, token.to_string()).unwrap();
+        postern_private_file::write(&path, token.to_string().as_bytes()).unwrap();
         path.to_str().unwrap().to_owned()
     }
 

@@ -86,7 +86,7 @@ async fn t11_only_a_current_grant_for_this_connector_by_a_pinned_key_is_served()
 }
 
 #[tokio::test]
-async fn f34_a_machine_clock_that_is_years_off_neither_stops_the_link_nor_stays_hidden() {
+async fn f26_a_machine_clock_that_is_years_off_neither_stops_the_link_nor_stays_hidden() {
     let (target, address, allow) = target().await;
     let in_three_years = machine_now().plus(Duration::from_secs(3 * 365 * 86_400));
     let (gateway, running) =
@@ -129,7 +129,7 @@ async fn f19_a_target_that_is_not_there_is_an_answer_and_not_a_hang() {
 }
 
 #[tokio::test]
-async fn f4_a_lost_link_comes_back_within_a_second_as_the_same_instance() {
+async fn f04_a_lost_link_comes_back_within_a_second_as_the_same_instance() {
     let (_target, _, allow) = target().await;
     let (gateway, running) = Gateway::with_connector(&allow).await;
     let first = gateway.accept().await;
