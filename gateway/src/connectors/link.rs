@@ -58,8 +58,10 @@ impl Served {
                 lane.refuse(Refusal::Denied.code(), b"a connector cannot open lanes");
             }
             Event::GoAway { code, hint } => {
-                tracing::info!(connector.id = %connector, code, hint, "the connector takes no new lanes on this link");
-                self.registry.drain(self.place);
+                // Said again it is no news, and must not fill the log.
+                if self.registry.drain(self.place) {
+                    tracing::info!(connector.id = %connector, code, hint, "the connector takes no new lanes on this link");
+                }
             }
             Event::Inventory { entries, last } => {
                 self.on_inventory(entries, last).await;
@@ -69,9 +71,8 @@ impl Served {
             Event::Kill { session, code } => {
                 tracing::debug!(connector.id = %connector, session.id = %session, code, "the connector ended a stream");
             }
-            Event::Keys(_) => {
-                tracing::warn!(connector.id = %connector, "protocol.violation: a connector sent keys");
-            }
+            // It means nothing from a connector.
+            Event::Keys(_) => tracing::debug!(connector.id = %connector, "a connector sent keys"),
         }
         false
     }

@@ -16,6 +16,9 @@ use postern_tunnel_io::{Budget, Churn, LinkConfig};
 use postern_web::KeyRing;
 use std::sync::Arc;
 
+/// A connector opens no lanes: each is refused, and one that goes on asking is cut off (T15).
+const LANES_OF_CONNECTORS: Churn = Churn { per_second: 1, burst: 8 };
+
 pub(super) fn tunnel(
     limits: &Limits,
     ground: &Foundation,
@@ -58,7 +61,7 @@ pub(super) fn tunnel(
         attempts: ConnectionLimits::new(limits),
         principals,
         client_links: ArcSwap::from_pointee(client_link(limits, base.clone())),
-        connector_links: base,
+        connector_links: LinkConfig { churn: Some(LANES_OF_CONNECTORS), ..base },
     }
 }
 

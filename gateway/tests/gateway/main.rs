@@ -5,6 +5,7 @@ mod apps;
 mod connectors;
 mod detached;
 mod holdings;
+mod hostile;
 mod outage;
 mod policy;
 mod process;

@@ -212,9 +212,9 @@ impl<L: Clone> Registry<L> {
         became
     }
 
-    /// New streams no longer go to this link.
-    pub fn drain(&self, place: Place) {
-        self.change(place, |slot| std::mem::replace(&mut slot.draining, true));
+    /// New streams no longer go to this link. False if that was so already.
+    pub fn drain(&self, place: Place) -> bool {
+        self.change(place, |slot| !std::mem::replace(&mut slot.draining, true))
     }
 
     fn change(&self, place: Place, change: impl FnOnce(&mut Slot<L>) -> bool) -> bool {

@@ -113,7 +113,8 @@ fn new_streams_go_to_the_least_loaded_link_that_is_not_draining() {
     let both = || [connector(1), connector(2)].into_iter();
     assert_eq!(registry.pick(both(), &[], load, now).unwrap().1, "idle");
     assert_eq!(registry.pick(both(), &[idle.place], load, now).unwrap().1, "busy");
-    registry.drain(idle.place);
+    assert!(registry.drain(idle.place));
+    assert!(!registry.drain(idle.place), "once");
     assert_eq!(registry.pick(both(), &[], load, now).unwrap().1, "busy");
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod app;
 mod credentials;
 pub(crate) mod holder;
 pub(crate) mod person;
+pub(crate) mod raw_peer;
 pub(crate) mod siblings;
 pub(crate) mod stage;
 pub(crate) mod streams;
