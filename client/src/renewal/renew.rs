@@ -11,7 +11,7 @@ use crate::{
 use postern_tunnel_io::Backoff;
 use std::{
     io::IsTerminal,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::{task::JoinHandle, time};
 use zeroize::Zeroizing;
@@ -59,6 +59,7 @@ pub(super) async fn renew(home: &Home, profile: &Profile, stale: Stale) -> Resul
     let gateway = profile.gateway.as_str();
     // Begun before the wait for the lock, so that many commands do not wait one after the other.
     let mut patience = if stale.may_ask { Patience::begin() } else { Patience::none() };
+    let began = SystemTime::now();
     let fresh = || Tokens::load(home, gateway).ok().flatten().filter(|tokens| stale.admits(tokens));
     let lock = Lock::take(home, WAIT_MAX, || fresh().is_none()).await.map_err(NotRenewed::NotNow)?;
     // Whoever held the lock before may have done it all.
@@ -74,16 +75,25 @@ pub(super) async fn renew(home: &Home, profile: &Profile, stale: Stale) -> Resul
         Err(RefreshError::Unavailable(failure) | RefreshError::Away(failure)) => {
             return Err(NotRenewed::NotNow(failure));
         }
-        Err(RefreshError::Ended) if stale.may_ask && has_terminal() && !lock.was_asked_in_vain() => {
-            lock.note_asking().map_err(NotRenewed::NotNow)?;
-            eprintln!("postern: your sign-in expired");
-            sign_in::browser::sign_in(profile).await.map_err(NotRenewed::SignedOut)?
+        Err(RefreshError::Ended) if stale.may_ask && has_terminal() && !lock.was_asked_in_vain(began) => {
+            ask(profile, &lock).await.map_err(NotRenewed::SignedOut)?
         }
         Err(RefreshError::Ended) => return Err(NotRenewed::SignedOut(expired())),
     };
     let tokens = granted.keep(home, profile).map_err(NotRenewed::NotNow)?;
     lock.note_settled().map_err(NotRenewed::NotNow)?;
     Ok(Bearer::of_sign_in(&tokens))
+}
+
+/// Has the person sign in again, and tells the commands that wait for it if they do not.
+async fn ask(profile: &Profile, lock: &Lock) -> Result<Granted, Failure> {
+    lock.note_asked()?;
+    eprintln!("postern: your sign-in expired");
+    let asked = sign_in::browser::sign_in(profile).await;
+    if asked.is_err() {
+        lock.note_asked()?;
+    }
+    asked
 }
 
 /// Refreshes. A gateway that is not there may be restarting.
