@@ -14,7 +14,7 @@ use crate::{
 use postern_api::{List, Me, MyResource, PrincipalKind};
 use std::{fmt::Write, time::Duration};
 
-/// How long `login` waits for another command that is about to sign in.
+/// How long `login` and `logout` wait for another command that refreshes or is about to sign in.
 const LOCK_MAX: Duration = Duration::from_secs(5);
 
 /// Signs in and keeps profile and tokens.
@@ -59,6 +59,8 @@ fn profile_for(home: &Home, command: &Login) -> Result<Profile, Failure> {
 /// Ends the sign-in here and at the gateway.
 pub async fn logout(home: &Home) -> Result<(), Failure> {
     let profile = Profile::require(home)?;
+    // A refresh that is under way beside a session would bring back what is forgotten here.
+    let _lock = Lock::take(home, LOCK_MAX, || true).await?;
     let Some(tokens) = Tokens::load(home, profile.gateway.as_str())? else {
         eprintln!("you were not signed in");
         return Ok(());

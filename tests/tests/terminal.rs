@@ -5,6 +5,7 @@ use postern_tests::pages::Walk;
 use postern_tests::world::ALICE;
 use postern_tests::{OpenedBrowser, Process, Ran, Scratch, World, curl, scenario, until};
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -92,6 +93,34 @@ fn who_does_not_sign_in_is_asked_once_whatever_many_commands_wait() -> Result<()
 }
 
 #[test]
+fn at_a_terminal_apply_changes_what_was_agreed_to_and_nothing_else() -> Result<()> {
+    scenario("apply-asks", |scratch| {
+        let world = World::start(scratch)?;
+        let file = world.owner.write_secret("more.yaml", "kind: group\nname: auditors\n")?;
+        let postern = world.owner.home().join("bin/postern");
+        let line = format!("'{}' apply -f '{}'", postern.display(), file.display());
+        let answered = |answer: &str| -> Result<Ran> {
+            let mut script = world.owner.dressed("script")?;
+            script.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut script = script.spawn()?;
+            script.stdin.as_mut().context("a pipe")?.write_all(answer.as_bytes())?;
+            Ok(script.wait_with_output()?.into())
+        };
+        let groups = || Ok::<_, anyhow::Error>(world.owner.json(&["get", "groups"])?.to_string());
+        let no = answered("n\n")?.expect(64)?;
+        assert!(no.stdout.contains("+ group auditors") && no.stdout.contains("[y/N]"), "{}", no.stdout);
+        assert!(
+            no.stdout.contains("nothing was changed") && !groups()?.contains("auditors"),
+            "{}",
+            no.stdout
+        );
+        let yes = answered("y\n")?.expect(0)?;
+        assert!(yes.stdout.contains("done: 1 created") && groups()?.contains("auditors"), "{}", yes.stdout);
+        Ok(())
+    })
+}
+
+#[test]
 fn without_a_terminal_each_command_ends_with_one_line_and_77() -> Result<()> {
     scenario("no-terminal", |scratch| {
         let world = World::start(scratch)?;
@@ -174,12 +203,19 @@ fn expire_sign_in(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// How many of alice's `postern proxy` run.
+/// How many of alice's `postern proxy` are at work: they wait for events.
 fn proxies(world: &World) -> usize {
     let wanted = format!("{}\0proxy\0", world.alice.home().join("bin/postern").display());
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let lines = processes.filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok());
-    lines.filter(|line| line.starts_with(&wanted)).count()
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten().map(|process| process.path());
+    let ours = |process: &PathBuf| {
+        fs::read_to_string(process.join("cmdline")).is_ok_and(|line| line.starts_with(&wanted))
+    };
+    let waits = |process: &PathBuf| {
+        let open = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        open.filter_map(|file| fs::read_link(file.path()).ok())
+            .any(|file| file.ends_with("anon_inode:[eventpoll]"))
+    };
+    processes.filter(ours).filter(waits).count()
 }
 
 /// A parameter of an address, as it stands there but for what percent signs hide.

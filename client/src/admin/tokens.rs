@@ -12,6 +12,7 @@ use postern_api::{
     TokenView,
 };
 use postern_ids::TokenId;
+use std::path::Path;
 
 /// Does what the subcommand says.
 pub async fn run(api: &Api<'_>, command: &TokensCommand, form: Form) -> Result<(), Failure> {
@@ -35,8 +36,11 @@ async fn create(api: &Api<'_>, command: &TokensCreate, form: Form) -> Result<(),
     let made = new_secret::hand_over(make(api, command), revoke, command.out.as_deref(), form).await?;
     let Shown { id, expires_at, place } = made;
     eprintln!("token {id}, {place}, is good until {}", show::moment(expires_at));
+    let file = command.out.as_deref().unwrap_or(Path::new("FILE")).display();
     if command.site.is_some() {
-        eprintln!("use it with: postern-connector run --token-file FILE --allow HOST:PORT");
+        eprintln!("use it with: postern-connector run --token-file {file} --allow HOST:PORT");
+    } else {
+        eprintln!("use it with: POSTERN_GATEWAY=https://… POSTERN_TOKEN=$(cat {file}) postern ls");
     }
     Ok(())
 }
