@@ -77,3 +77,14 @@ async fn changes_of_principals_that_nobody_used_cost_nothing() {
     assert_eq!(principals.get(somebody()).await, Err(PrincipalError::Unknown));
     assert!(principals.all_changed(11).is_empty(), "one that does not exist is not remembered");
 }
+
+#[tokio::test]
+async fn d06_after_a_gap_in_the_feed_nobody_is_decided_by_what_was_read_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let principals = Principals::new(store(&dir).await);
+    assert!(principals.keep(read_at(7)).is_some() && principals.cached(somebody()).is_some());
+    assert_eq!(principals.all_changed(10), [somebody()], "whoever is in use is read again");
+    assert!(principals.cached(somebody()).is_none());
+    assert!(principals.keep(read_at(9)).is_none(), "read before the gap ended");
+    assert!(principals.keep(read_at(10)).is_some() && principals.cached(somebody()).is_some());
+}

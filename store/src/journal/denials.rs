@@ -13,6 +13,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     time::{Duration, Instant, SystemTime},
@@ -86,21 +87,28 @@ impl Span {
 /// yes is not cheap to tell, and no session waits for it.
 pub(crate) struct Denials {
     span: Mutex<Span>,
-    sender: SyncSender<Deny>,
+    /// Nothing only wakes the thread.
+    sender: SyncSender<Option<Deny>>,
     status: Arc<Status>,
+    is_closing: AtomicBool,
 }
 
 /// The thread's end.
 pub(crate) struct Worker {
     denials: Arc<Denials>,
-    receiver: Receiver<Deny>,
+    receiver: Receiver<Option<Deny>>,
     queue: Arc<Queue>,
 }
 
 impl Denials {
     pub(crate) fn new(queue: Arc<Queue>, status: Arc<Status>) -> (Arc<Self>, Worker) {
         let (sender, receiver) = sync_channel(WAITING_MAX);
-        let denials = Arc::new(Self { span: Mutex::new(Span::new(Instant::now())), sender, status });
+        let denials = Arc::new(Self {
+            span: Mutex::new(Span::new(Instant::now())),
+            sender,
+            status,
+            is_closing: AtomicBool::new(false),
+        });
         let worker = Worker { denials: Arc::clone(&denials), receiver, queue };
         (denials, worker)
     }
@@ -110,15 +118,26 @@ impl Denials {
         let request = deny.request();
         let key = (request.principal.id.to_string(), request.resource.to_string());
         let is_admitted = self.span.lock().unwrap_or_else(PoisonError::into_inner).admits(key);
-        if is_admitted && self.sender.try_send(deny.clone()).is_err() {
+        if is_admitted && self.sender.try_send(Some(deny.clone())).is_err() {
             self.status.lose_denial();
         }
     }
 
-    /// The counts of the span, once it is over.
-    fn over(&self, now: Instant) -> Vec<SuppressedBody> {
+    /// Lets the thread record what it has, counts included, and end.
+    pub(crate) fn close(&self) {
+        self.is_closing.store(true, Ordering::Release);
+        // A thread that has too much to do to be told looks for itself.
+        drop(self.sender.try_send(None));
+    }
+
+    fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
+    }
+
+    /// The counts of the span, once it is over; or nothing else will come.
+    fn over(&self, now: Instant, is_last: bool) -> Vec<SuppressedBody> {
         let mut span = self.span.lock().unwrap_or_else(PoisonError::into_inner);
-        if now < span.began + SPAN {
+        if now < span.began + SPAN && !is_last {
             return Vec::new();
         }
         let mut over = mem::replace(&mut *span, Span::new(now));
@@ -129,21 +148,29 @@ impl Denials {
 }
 
 impl Worker {
-    /// Works until the journal is closed.
+    /// Works until it is told to close.
     pub(crate) fn run(self) {
-        while !self.queue.room.is_closed() {
+        while !self.denials.is_closing() {
             match self.receiver.recv_timeout(Duration::from_millis(500)) {
-                Ok(deny) => {
-                    let record = deny.record();
-                    self.push(record.at, RecordKind::Denied, record::denied(&record));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Some(deny)) => self.record(&deny),
+                Ok(None) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            for line in self.denials.over(Instant::now()) {
-                let at = Timestamp::from_system(SystemTime::now());
-                self.push(at, RecordKind::Suppressed, record::json(&line));
-            }
+            self.count(false);
+        }
+        self.receiver.try_iter().flatten().for_each(|deny| self.record(&deny));
+        self.count(true);
+    }
+
+    fn record(&self, deny: &Deny) {
+        let record = deny.record();
+        self.push(record.at, RecordKind::Denied, record::denied(&record));
+    }
+
+    fn count(&self, is_last: bool) {
+        for line in self.denials.over(Instant::now(), is_last) {
+            let at = Timestamp::from_system(SystemTime::now());
+            self.push(at, RecordKind::Suppressed, record::json(&line));
         }
     }
 

@@ -77,6 +77,7 @@ struct Inner {
     node: NodeId,
     chain: String,
     recovered: u64,
+    /// In the order in which they end.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -88,13 +89,18 @@ impl Drop for Inner {
 
 impl Inner {
     fn close(&self) {
-        self.queue.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
+        let join = |thread: JoinHandle<()>| {
             if thread.join().is_err() {
                 tracing::error!("a thread of the journal panicked");
             }
-        }
+        };
+        // What was denied, or only counted, is written before nothing is taken any more.
+        self.denials.close();
+        let mut threads = threads.into_iter();
+        threads.next().into_iter().for_each(join);
+        self.queue.close();
+        threads.for_each(join);
     }
 }
 
@@ -127,8 +133,8 @@ impl Journal {
         let spawn =
             |name: &str, work: Box<dyn FnOnce() + Send>| thread::Builder::new().name(name.into()).spawn(work);
         let threads = [
-            spawn("journal", Box::new(move || writer.run())).map_err(failed)?,
             spawn("journal-denials", Box::new(move || worker.run())).map_err(failed)?,
+            spawn("journal", Box::new(move || writer.run())).map_err(failed)?,
         ];
         let inner = Inner {
             queue,

@@ -238,7 +238,7 @@ async fn a_resume_whose_caller_goes_away_ends_no_session() {
 }
 
 #[tokio::test]
-async fn denials_are_recorded_without_anybody_waiting_and_floods_are_counted() {
+async fn d01_denials_are_recorded_without_anybody_waiting_and_a_flood_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(dir.path(), node()).unwrap();
     let scene = Scene::new(NOW);
@@ -246,9 +246,24 @@ async fn denials_are_recorded_without_anybody_waiting_and_floods_are_counted() {
         journal.denied(&scene.deny());
     }
     eventually(|| records(dir.path()).len() >= 5).await;
+    let is_denial =
+        |record: &Record| record.kind.label() == "session.denied" && record.body.contains("nowhere");
     let found = records(dir.path());
-    assert_eq!(found.len(), 5);
-    assert!(
-        found.iter().all(|record| record.kind.label() == "session.denied" && record.body.contains("nowhere"))
-    );
+    assert_eq!((found.len(), found.iter().all(is_denial)), (5, true));
+    journal.close();
+    let found = records(dir.path());
+    let counted: serde_json::Value = serde_json::from_str(&found[5].body).unwrap();
+    assert_eq!((found.len(), found[5].kind.label()), (6, "denials.suppressed"));
+    assert_eq!((&counted["asked"], counted["count"].as_u64()), (&"nowhere".into(), Some(995)));
+}
+
+#[tokio::test]
+async fn d01_what_is_denied_right_before_a_stop_is_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), node()).unwrap();
+    let denied = Scene::new(NOW).deny();
+    journal.denied(&denied);
+    journal.close();
+    let found = records(dir.path());
+    assert!(found.len() == 1 && found[0].body.contains(&denied.decision().to_string()), "{found:?}");
 }

@@ -78,6 +78,23 @@ contract! {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_that_start_at_once_on_an_empty_postgres_make_one_schema_and_one_key_check() {
+    let Some(f) = crate::fixture::Fixture::postgres().await else { return };
+    for _ in 0..crate::fixture::sized(3, 50) {
+        f.tamper("DROP SCHEMA public CASCADE").await;
+        f.tamper("CREATE SCHEMA public").await;
+        let starts: tokio::task::JoinSet<_> = (0..6).map(|_| Store::open(f.config.clone(), NOW)).collect();
+        for started in starts.join_all().await {
+            let store = started.unwrap();
+            assert_eq!(store.revision().await.unwrap(), 1, "the built-in group, once");
+            assert!(store.open_for("p", "h", &f.store.seal_for("p", "h", b"x")).is_some());
+            store.close().await;
+        }
+    }
+    f.finish().await;
+}
+
 #[tokio::test]
 async fn l03_a_postgres_store_never_makes_a_master_key() {
     let Some(f) = crate::fixture::Fixture::postgres().await else { return };
