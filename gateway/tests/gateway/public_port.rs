@@ -67,6 +67,30 @@ async fn h20_health_and_metrics_are_not_on_the_public_port() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c05_a_name_that_somebody_else_points_at_the_gateway_gets_no_page() {
+    let proxied = [("listen.mode", "http_behind_proxy"), ("listen.trusted_proxies", "127.0.0.0/8")];
+    let scene = Scene::start_with(&proxied).await;
+    let get = async |host: &str, path: &str| {
+        let mut tcp = tokio::net::TcpStream::connect(scene.node.public).await.unwrap();
+        let from = "X-Forwarded-For: 192.0.2.7\r\nConnection: close";
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{from}\r\n\r\n");
+        tcp.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tokio::time::timeout(PATIENCE, tcp.read_to_string(&mut answer)).await.unwrap().unwrap();
+        answer
+    };
+    assert!(get("127.0.0.1", "/sign-in").await.contains("name=\"csrf\""));
+    for host in ["evil.example", "127.0.0.1.evil.example", "evil.example:443", "localhost", "gw.example"] {
+        for path in ["/sign-in", "/device", "/api/v1/me", "/oauth/authorize", "/.well-known/jwks.json"] {
+            let answer = get(host, path).await;
+            assert_eq!(status(&answer), "404", "{host}{path}");
+            let lower = answer.to_lowercase();
+            assert!(!lower.contains("csrf") && !lower.contains("set-cookie"), "{host}{path}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_internal_port_tells_readiness_and_metrics_until_the_drain() {
     let scene = Scene::start().await;
     let internal = async |path: &str| {
