@@ -87,7 +87,7 @@ fn files_that_the_program_may_not_read_end_with_77_and_are_named() {
         expect(&run("migrate", &path), 0, &[]);
         let file = dir.path().join("state").join(name);
         fs::OpenOptions::new().append(true).create(true).open(&file).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
         expect(&run("serve", &path), 77, &[name]);
     }
 }

@@ -67,9 +67,9 @@ fn walk(directory: &Path) -> Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
         if path.is_dir() {
-            found.extend(walk(&path)?)
+            found.extend(walk(&path)?);
         } else if path.is_file() {
-            found.push(path)
+            found.push(path);
         }
     }
     Ok(found)
