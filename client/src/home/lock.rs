@@ -62,16 +62,16 @@ impl Lock {
     /// Notes that the person is asked to sign in, or was a moment ago.
     pub fn note_asked(&self) -> Result<(), Failure> {
         let noted = self.file.set_len(1).and_then(|()| self.file.set_modified(SystemTime::now()));
-        noted.map_err(cannot_note)
+        noted.map_err(|error| cannot_note(&error))
     }
 
     /// Notes that they have signed in.
     pub fn note_settled(&self) -> Result<(), Failure> {
-        self.file.set_len(0).map_err(cannot_note)
+        self.file.set_len(0).map_err(|error| cannot_note(&error))
     }
 }
 
-fn cannot_note(error: io::Error) -> Failure {
+fn cannot_note(error: &io::Error) -> Failure {
     Failure::usage(format!("the lock cannot be written: {error}"))
 }
 
