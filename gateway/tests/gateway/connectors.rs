@@ -2,7 +2,7 @@
 
 use crate::support::{Bearer, Enrolled, PATIENCE, Prover, Scene, open, refused};
 use http::{HeaderValue, StatusCode};
-use postern_ids::Refusal;
+use postern_ids::{ConnectorId, Refusal};
 use postern_token::{Alg, SigningKey};
 use postern_tunnel_io::{Challenge, Credentials, DialError, Refused};
 
@@ -35,7 +35,14 @@ async fn t09_a_connector_cannot_claim_to_be_another() {
     let echo = scene.echo(&victim).await;
     let mixed = Enrolled { id: victim.id, ..attacker.clone() };
     let refused = refusal(scene.dial_connector(&mixed, 0).await);
-    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert_eq!((refused.status, refused.code.as_deref()), (StatusCode::FORBIDDEN, Some("connector_unknown")));
+    // An id that nobody has is answered the same: which connectors there are is not told.
+    let nobody = Enrolled { id: ConnectorId::mint(crate::support::now(), [9; 10]), ..attacker.clone() };
+    let unknown = refusal(scene.dial_connector(&nobody, 0).await);
+    assert_eq!(
+        (unknown.status, unknown.code, unknown.detail),
+        (refused.status, refused.code, refused.detail)
+    );
     assert!(
         scene.node.connectors().registry().is_online(victim.id),
         "the registration that stands is untouched"
