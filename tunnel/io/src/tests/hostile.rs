@@ -85,8 +85,8 @@ async fn t01_control_frames_are_small_and_whole() {
 }
 
 #[tokio::test]
-async fn t01_text_is_refused_and_text_that_is_not_utf8_is_called_so() {
-    assert_told(&masked(0x81, b"hello"), 1003).await;
+async fn t02_text_is_refused_and_text_that_is_not_utf8_is_called_so() {
+    assert_told(&masked(0x81, b"hello"), 1002).await;
     assert_told(&masked(0x81, &[0xff, 0xfe]), 1007).await;
 }
 

@@ -62,7 +62,7 @@ fn t02_a_message_beyond_the_limit_is_too_big() {
 }
 
 #[test]
-fn t02_a_text_message_closes_the_link() {
+fn a_violation_that_the_transport_sees_closes_the_link_with_its_code() {
     let mut link = victim();
     link.handle_violation(1002, "frame: text message");
     assert_eq!(code(&mut link), Some(1002));
