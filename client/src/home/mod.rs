@@ -13,7 +13,10 @@ pub use tokens::Tokens;
 use crate::failure::Failure;
 use etcetera::BaseStrategy;
 use postern_private_file::PrivateFileError;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 impl From<PrivateFileError> for Failure {
     fn from(error: PrivateFileError) -> Self {
@@ -25,6 +28,7 @@ impl From<PrivateFileError> for Failure {
 #[derive(Debug, Clone)]
 pub struct Home {
     dir: PathBuf,
+    began: SystemTime,
 }
 
 impl Home {
@@ -43,7 +47,12 @@ impl Home {
             None => default_dir()?,
         };
         postern_private_file::ensure_dir(&dir)?;
-        Ok(Self { dir })
+        Ok(Self { dir, began: SystemTime::now() })
+    }
+
+    /// When this command began: opening its home is the first thing that it does.
+    pub(crate) fn began(&self) -> SystemTime {
+        self.began
     }
 
     /// The directory.

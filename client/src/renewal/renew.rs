@@ -11,7 +11,7 @@ use crate::{
 use postern_tunnel_io::Backoff;
 use std::{
     io::IsTerminal,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 use tokio::{task::JoinHandle, time};
 use zeroize::Zeroizing;
@@ -59,7 +59,6 @@ pub(super) async fn renew(home: &Home, profile: &Profile, stale: Stale) -> Resul
     let gateway = profile.gateway.as_str();
     // Begun before the wait for the lock, so that many commands do not wait one after the other.
     let mut patience = if stale.may_ask { Patience::begin() } else { Patience::none() };
-    let began = SystemTime::now();
     let fresh = || Tokens::load(home, gateway).ok().flatten().filter(|tokens| stale.admits(tokens));
     let lock = Lock::take(home, WAIT_MAX, || fresh().is_none()).await.map_err(NotRenewed::NotNow)?;
     // Whoever held the lock before may have done it all.
@@ -75,7 +74,9 @@ pub(super) async fn renew(home: &Home, profile: &Profile, stale: Stale) -> Resul
         Err(RefreshError::Unavailable(failure) | RefreshError::Away(failure)) => {
             return Err(NotRenewed::NotNow(failure));
         }
-        Err(RefreshError::Ended) if stale.may_ask && has_terminal() && !lock.was_asked_in_vain(began) => {
+        Err(RefreshError::Ended)
+            if stale.may_ask && has_terminal() && !lock.was_asked_in_vain(home.began()) =>
+        {
             ask(profile, &lock).await.map_err(NotRenewed::SignedOut)?
         }
         Err(RefreshError::Ended) => return Err(NotRenewed::SignedOut(expired())),
