@@ -3,7 +3,7 @@
 use super::{foundation::Foundation, present::Present};
 use crate::{
     config::Limits,
-    connectors::{Challenges, Lanes},
+    connectors::{Challenges, Lanes, Shares},
     ingress::client::{Authenticator, ClientIngress, ClientLinks},
     lifecycle::Lifecycle,
     listen::ConnectionLimits,
@@ -61,6 +61,7 @@ pub(super) fn tunnel(
         attempts: ConnectionLimits::new(limits),
         principals,
         client_links: ArcSwap::from_pointee(client_link(limits, base.clone())),
+        connector_shares: Shares::new(base.budget.clone()),
         connector_links: LinkConfig { churn: Some(LANES_OF_CONNECTORS), ..base },
     }
 }

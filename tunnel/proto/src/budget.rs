@@ -1,4 +1,5 @@
-//! The buffered bytes of the whole process: one number that all its links share.
+//! The buffered bytes of the whole process: one number that all its links share, and shares of it for links that belong
+//! together.
 
 use std::sync::{
     Arc,
@@ -16,6 +17,8 @@ pub struct Budget(Arc<Inner>);
 struct Inner {
     used: AtomicUsize,
     max: usize,
+    /// What this is a share of.
+    whole: Option<Budget>,
 }
 
 /// How full the process is.
@@ -34,7 +37,12 @@ pub(crate) enum Pressure {
 impl Budget {
     /// A budget of `max` bytes.
     pub fn new(max: usize) -> Self {
-        Self(Arc::new(Inner { used: AtomicUsize::new(0), max }))
+        Self(Arc::new(Inner { used: AtomicUsize::new(0), max, whole: None }))
+    }
+
+    /// A part of this budget with a limit of its own: what is counted there is counted here too.
+    pub fn share(&self, max: usize) -> Self {
+        Self(Arc::new(Inner { used: AtomicUsize::new(0), max, whole: Some(self.clone()) }))
     }
 
     /// Bytes buffered by all links that share this budget.
@@ -44,10 +52,16 @@ impl Budget {
 
     pub(crate) fn add(&self, bytes: usize) {
         self.0.used.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(whole) = &self.0.whole {
+            whole.add(bytes);
+        }
     }
 
     pub(crate) fn sub(&self, bytes: usize) {
         self.0.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(whole) = &self.0.whole {
+            whole.sub(bytes);
+        }
     }
 
     /// By how many powers of two a buffer's cap shrinks.
@@ -61,7 +75,8 @@ impl Budget {
     }
 
     pub(crate) fn pressure(&self) -> Pressure {
-        Pressure::of(self.used(), self.0.max)
+        let own = Pressure::of(self.used(), self.0.max);
+        self.0.whole.as_ref().map_or(own, |whole| own.max(whole.pressure()))
     }
 }
 
@@ -79,5 +94,24 @@ impl Pressure {
 impl Default for Budget {
     fn default() -> Self {
         Self::new(PROCESS_BYTES_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t15_who_fills_a_share_feels_it_alone_and_who_fills_the_whole_is_felt_by_all() {
+        let whole = Budget::new(1_000);
+        let (one, other) = (whole.share(100), whole.share(10_000));
+        one.add(101);
+        assert_eq!((one.pressure(), other.pressure(), whole.used()), (Pressure::Hard, Pressure::None, 101));
+        other.add(950);
+        assert_eq!((other.pressure(), whole.pressure()), (Pressure::Hard, Pressure::Hard));
+        other.sub(950);
+        one.sub(101);
+        assert_eq!((one.used(), other.used(), whole.used()), (0, 0, 0));
+        assert_eq!(one.pressure(), Pressure::None);
     }
 }
