@@ -9,6 +9,7 @@ mod link;
 mod presence;
 mod registry;
 mod said;
+mod shares;
 mod stream;
 
 pub use challenge::{ChallengeError, Challenges};
@@ -18,6 +19,7 @@ pub use lane::Lanes;
 pub use presence::Presence;
 pub use registry::{EnterError, Entered, Home, Place, Registry, Way};
 pub use said::{OpenFailed, ended_by_connector};
+pub use shares::{Share, Shares};
 pub use stream::NotOpened;
 
 use crate::{lifecycle::Lifecycle, policies::wall_clock, signing::Signer};
@@ -27,7 +29,12 @@ use link::Served;
 use postern_ids::ConnectorId;
 use postern_policy::{Snapshot, model::ConnectorState};
 use postern_tunnel_io::{Incoming, Link};
-use std::{convert::Infallible, fmt, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Close codes of links, from the protocol's table of codes.
 mod close {
@@ -40,6 +47,9 @@ mod close {
     /// A limit was reached.
     pub(super) const LIMIT: u16 = 4429;
 }
+
+/// How long the end of the links of a process that was killed may take to be noticed.
+const EARLIER_ENDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// The connectors of this gateway.
 #[derive(Clone)]
@@ -74,8 +84,9 @@ impl Connectors {
     }
 
     /// Takes the link of a connector that proved itself, and serves it until it ends.
-    pub fn attach(&self, dialer: Dialer, link: Link, incoming: Incoming) {
-        let entered = match self.registry.enter(dialer, link.clone(), Instant::now()) {
+    pub async fn attach(&self, dialer: Dialer, link: Link, incoming: Incoming) {
+        let until = tokio::time::Instant::now() + EARLIER_ENDS_WITHIN;
+        let entered = match self.registry.enter_once_free(dialer, &link, until).await {
             Ok(entered) => entered,
             Err(error) => {
                 tracing::warn!(connector.id = %dialer.connector, error = %error, "connector.rejected");

@@ -3,7 +3,9 @@
 
 use super::{problem, upgrade};
 use crate::{
-    connectors::{Challenges, Connectors, DialRefused, Dialer, NONCE_HEADER, SCHEME, TIME_HEADER, verify},
+    connectors::{
+        Challenges, Connectors, DialRefused, Dialer, NONCE_HEADER, SCHEME, Shares, TIME_HEADER, verify,
+    },
     ingress::client::{Authenticator, Caller, ClientIngress, NotAuthenticated, serve},
     listen::{AsksBack, Client, ConnectionLimits},
     policies::{Policies, wall_clock},
@@ -50,6 +52,8 @@ pub struct Tunnel {
     pub client_links: ArcSwap<LinkConfig>,
     /// The limits of each connector's link.
     pub connector_links: LinkConfig,
+    /// What all links of one connector may hold.
+    pub connector_shares: Shares,
 }
 
 impl fmt::Debug for Tunnel {
@@ -79,12 +83,12 @@ impl Tunnel {
     }
 
     async fn attach(&self, dialer: Dialer, upgrade: OnUpgrade, client: Client) {
-        let Some((link, incoming)) = upgrade::link(upgrade, self.connector_links.clone()).await else {
-            return;
-        };
-        self.connectors.attach(dialer, link.clone(), incoming);
+        let share = self.connector_shares.enter(dialer.connector);
+        let config = LinkConfig { budget: share.budget(), ..self.connector_links.clone() };
+        let Some((link, incoming)) = upgrade::link(upgrade, config).await else { return };
+        self.connectors.attach(dialer, link.clone(), incoming).await;
         link.closed().await;
-        drop(client);
+        drop((client, share));
     }
 
     async fn dialer(&self, headers: &HeaderMap) -> Result<Dialer, DialRefused> {

@@ -70,7 +70,7 @@ pub struct Registry<L> {
     arrivals: Mutex<Arrivals>,
     since: Instant,
     serial: AtomicU64,
-    /// Rung when a link becomes usable or a connector's process changes.
+    /// Rung when a link becomes usable, a connector's process changes, or its last link left.
     changed: Notify,
 }
 
@@ -194,6 +194,7 @@ impl<L: Clone> Registry<L> {
             let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
             left.retain(|_, at| now.saturating_duration_since(*at) < BACK_WITHIN);
             left.insert(place.connector(), now);
+            self.changed.notify_waiters();
         }
         was_last
     }

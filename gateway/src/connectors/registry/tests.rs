@@ -185,3 +185,19 @@ fn a_connector_is_expected_back_for_a_moment_after_it_left_and_after_the_start()
     assert!(!expected(&[2], settled), "another one");
     assert!(!expected(&[1], settled + BACK_WITHIN), "not for ever");
 }
+
+#[tokio::test]
+async fn f04_a_process_that_is_back_before_its_end_was_noticed_enters_once_it_is() {
+    let registry = std::sync::Arc::new(Registry::default());
+    let killed = enter(&registry, dialer(1, 1, 0), "killed", Instant::now());
+    let patient = tokio::time::Instant::now() + Duration::from_secs(20);
+    let asked = std::sync::Arc::clone(&registry);
+    let waiting = tokio::spawn(async move { asked.enter_once_free(dialer(1, 2, 0), &"back", patient).await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished(), "the earlier one counts as alive");
+    registry.leave(killed.place, Instant::now());
+    assert!(waiting.await.unwrap().unwrap().came_online);
+    let at_once = tokio::time::Instant::now();
+    let twin = registry.enter_once_free(dialer(1, 3, 0), &"twin", at_once).await;
+    assert_eq!(twin.unwrap_err(), EnterError::Flapping, "who stays is not taken over from");
+}

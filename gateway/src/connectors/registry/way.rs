@@ -1,6 +1,7 @@
 //! The way to one process of a connector: a stream lives where it was opened and nowhere else.
 
-use super::{Place, Registry};
+use super::{EnterError, Entered, Place, Registry};
+use crate::connectors::dial_in::Dialer;
 use postern_ids::{ConnectorId, InstanceId};
 use tokio::time::{Instant, timeout_at};
 
@@ -36,6 +37,21 @@ impl<L: Clone> Registry<L> {
             Some((_, place, link)) => Way::Link(place, link),
             None => Way::None,
         }
+    }
+
+    /// Enters a link. A process that was killed and started again dials before the end of its earlier links is noticed: that
+    /// is waited for, but not beyond `until`.
+    pub async fn enter_once_free(
+        &self,
+        dialer: Dialer,
+        link: &L,
+        until: Instant,
+    ) -> Result<Entered<L>, EnterError> {
+        let look = || match self.enter(dialer, link.clone(), Instant::now().into_std()) {
+            Err(EnterError::Flapping) => None,
+            verdict @ (Ok(_) | Err(EnterError::TooManySlots)) => Some(verdict),
+        };
+        self.await_change(until, look).await.unwrap_or(Err(EnterError::Flapping))
     }
 
     /// The way to a process; waits for one, but not beyond `until`.
