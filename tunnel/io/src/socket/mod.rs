@@ -140,9 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
             // RFC 6455 section 7.1.5: a close without a code.
             Some(Ok(Message::Close(None))) => Received::Close { code: 1005, reason: String::new() },
-            Some(Ok(Message::Text(_))) => {
-                Received::Violation { code: 1002, reason: "frame: text message" }
-            }
+            Some(Ok(Message::Text(_))) => Received::Violation { code: 1002, reason: "frame: text message" },
             Some(Ok(Message::Frame(_))) => {
                 Received::Violation { code: 1002, reason: "the WebSocket framing is broken" }
             }
