@@ -1,7 +1,7 @@
 //! The index and the slices change nothing: a full scan over all entities and all rules gives the same answer.
 
 use crate::{
-    generate::{any_request, any_world, policy_text},
+    generate::{any_request, any_world, labelled, policy_text},
     world::*,
 };
 use cedar_policy::{
@@ -166,6 +166,28 @@ proptest! {
             let has_permits = world.rules.policies.iter().any(|policy| policy.text.starts_with("permit"));
             prop_assert!(!record.near.is_empty() || !record.determining.is_empty() || record.near.len() <= 5 || has_permits);
             prop_assert!(record.near.iter().all(|miss| !miss.failed.is_empty()));
+        }
+    }
+}
+
+/// A rule that is not asked because of its labels would not have held, and would not have failed.
+#[test]
+fn rules_on_labels_hold_and_fail_as_in_a_full_scan() {
+    for labels in [&[][..], &[("env", "prod")], &[("team", "core")], &[("env", "dev"), ("team", "core")]] {
+        let mut world = world();
+        let db = world.places.resources.first_mut().map(Arc::make_mut).unwrap();
+        db.labels = labels.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect();
+        for condition in labelled() {
+            let permit =
+                world.clone().policy(&format!("permit (principal is User, action, resource) {condition};"));
+            let forbid = world
+                .clone()
+                .policy("permit (principal is User, action, resource);")
+                .policy(&format!("forbid (principal, action, resource) {condition};"));
+            for world in [permit, forbid] {
+                let request = asks(&ann());
+                assert_eq!(sliced(&world, &request), full_scan(&world, &request), "{labels:?} {condition}");
+            }
         }
     }
 }

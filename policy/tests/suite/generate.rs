@@ -49,7 +49,7 @@ pub(crate) fn policy_text() -> impl Strategy<Value = String> {
                 .to_owned()
         ),
         Just("when { 9223372036854775807 + 1 == 0 }".to_owned()),
-        labelled(),
+        select(labelled()),
         Just("when { resource.hasTag(\"env\") && 9223372036854775807 + 1 == 0 }".to_owned()),
         Just("when { context.source.isInRange(ip(\"10.0.0.0/8\")) }".to_owned()),
         (0..GROUPS).prop_map(|n| format!("when {{ principal in Group::\"{}\" }}", group(n))),
@@ -63,15 +63,27 @@ pub(crate) fn policy_text() -> impl Strategy<Value = String> {
         })
 }
 
-/// Conditions on labels, alone and beside parts that fail.
-fn labelled() -> impl Strategy<Value = String> {
-    const ENV: &str = r#"resource.hasTag("env") && resource.getTag("env") == "prod""#;
-    const TEAM: &str = r#"resource.hasTag("team") && resource.getTag("team") == "core""#;
-    const FAILS: &str = "9223372036854775807 + 1 == 0";
-    let parts = [ENV, TEAM, FAILS, r#"context.windows.contains("night")"#, r#"resource.hasTag("team")"#];
-    let several = prop::collection::vec(select(parts.to_vec()), 1..4);
-    let (glue, word) = (select(vec![" && ", " || "]), select(vec!["when", "unless"]));
-    (several, glue, word).prop_map(|(parts, glue, word)| format!("{word} {{ {} }}", parts.join(glue)))
+const ENV: &str = r#"resource.hasTag("env") && resource.getTag("env") == "prod""#;
+const TEAM: &str = r#"resource.hasTag("team") && resource.getTag("team") == "core""#;
+const FAILS: &str = "9223372036854775807 + 1 == 0";
+const NIGHT: &str = r#"context.windows.contains("night")"#;
+const OFFICE_HOURS: &str = r#"context.windows.contains("office-hours")"#;
+
+/// Every condition of up to three parts on labels, on windows and that fail, joined in each way.
+pub(crate) fn labelled() -> Vec<String> {
+    let parts = [ENV, TEAM, FAILS, NIGHT, OFFICE_HOURS, r#"resource.hasTag("team")"#];
+    let mut chains: Vec<Vec<&str>> = vec![Vec::new()];
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        chains = chains
+            .iter()
+            .flat_map(|chain| parts.map(|part| chain.iter().copied().chain([part]).collect()))
+            .collect();
+        for (word, glue) in [("when", " && "), ("when", " || "), ("unless", " && ")] {
+            all.extend(chains.iter().map(|chain| format!("{word} {{ {} }}", chain.join(glue))));
+        }
+    }
+    all
 }
 
 pub(crate) fn any_world() -> impl Strategy<Value = World> {
