@@ -22,13 +22,9 @@ fn eight_ssh_at_a_terminal_open_one_browser_and_all_get_through() -> Result<()> 
         let world = World::start(scratch)?;
         let browser = OpenedBrowser::install(world.alice.home())?;
         expire_sign_in(&world)?;
-        let mut shell = Terminal::open(scratch, &world)?;
-        let address = browser.address(SOON)?;
-        until("all of them under way", SOON, || proxies(&world) == COMMANDS)?;
+        let (mut shell, address) = Terminal::asked(scratch, &world, &browser)?;
 
-        let agent = world.gateway.browser(world.alice.home());
-        let back = Walk::new(&agent, ALICE.0, ALICE.1).follow(&address)?;
-        agent.get(&back)?.expect(200)?;
+        sign_in(&world, &address)?;
         assert_eq!(shell.ends()?, (0..COMMANDS).map(|number| (0, format!("{number}\n"))).collect::<Vec<_>>());
         assert_eq!(browser.addresses().len(), 1, "one browser");
         let shown = shell.shown();
@@ -45,12 +41,8 @@ fn a_sign_in_that_was_ended_before_its_time_asks_once_too() -> Result<()> {
         let world = World::start(scratch)?;
         let browser = OpenedBrowser::install(world.alice.home())?;
         end_sign_in(&world)?;
-        let mut shell = Terminal::open(scratch, &world)?;
-        let address = browser.address(SOON)?;
-        until("all of them under way", SOON, || proxies(&world) == COMMANDS)?;
-        let agent = world.gateway.browser(world.alice.home());
-        let back = Walk::new(&agent, ALICE.0, ALICE.1).follow(&address)?;
-        agent.get(&back)?.expect(200)?;
+        let (mut shell, address) = Terminal::asked(scratch, &world, &browser)?;
+        sign_in(&world, &address)?;
         assert!(shell.ends()?.iter().all(|(code, _)| *code == 0), "{}", shell.shown());
         assert_eq!(browser.addresses().len(), 1, "{}", shell.shown());
         Ok(())
@@ -63,9 +55,7 @@ fn who_does_not_sign_in_is_asked_once_whatever_many_commands_wait() -> Result<()
         let world = World::start(scratch)?;
         let browser = OpenedBrowser::install(world.alice.home())?;
         expire_sign_in(&world)?;
-        let mut shell = Terminal::open(scratch, &world)?;
-        let address = browser.address(SOON)?;
-        until("all of them under way", SOON, || proxies(&world) == COMMANDS)?;
+        let (mut shell, address) = Terminal::asked(scratch, &world, &browser)?;
 
         let back = |name: &str| parameter(&address, name).with_context(|| format!("no {name} in {address}"));
         let (redirect, state) = (back("redirect_uri")?, back("state")?);
@@ -83,10 +73,7 @@ fn who_does_not_sign_in_is_asked_once_whatever_many_commands_wait() -> Result<()
         // Whoever comes later is asked again.
         let mut shell = Terminal::open(scratch, &world)?;
         until("another address", SOON, || browser.addresses().len() == 2)?;
-        let agent = world.gateway.browser(world.alice.home());
-        let address = browser.addresses().pop().context("an address")?;
-        let back = Walk::new(&agent, ALICE.0, ALICE.1).follow(&address)?;
-        agent.get(&back)?.expect(200)?;
+        sign_in(&world, &browser.addresses().pop().context("an address")?)?;
         assert!(shell.ends()?.iter().all(|(code, _)| *code == 0), "{}", shell.shown());
         Ok(())
     })
@@ -151,6 +138,14 @@ struct Terminal {
 }
 
 impl Terminal {
+    /// Opens one where all commands wait for a sign-in, and gives the address that the browser was asked to show.
+    fn asked(scratch: &Scratch, world: &World, browser: &OpenedBrowser) -> Result<(Self, String)> {
+        let shell = Self::open(scratch, world)?;
+        let address = browser.address(SOON)?;
+        until("all of them under way", SOON, || proxies(world) == COMMANDS)?;
+        Ok((shell, address))
+    }
+
     fn open(scratch: &Scratch, world: &World) -> Result<Self> {
         let configuration = world.alice.ssh_configuration(&world.sshd)?;
         let directory = scratch.directory("shell")?;
@@ -184,6 +179,14 @@ impl Terminal {
     fn shown(&self) -> String {
         self.shell.log().get(self.before..).unwrap_or_default().to_owned()
     }
+}
+
+/// Signs Alice in where her browser was sent.
+fn sign_in(world: &World, address: &str) -> Result<()> {
+    let agent = world.gateway.browser(world.alice.home());
+    let back = Walk::new(&agent, ALICE.0, ALICE.1).follow(address)?;
+    agent.get(&back)?.expect(200)?;
+    Ok(())
 }
 
 /// Ends alice's sign-in at the gateway; what her command keeps looks good.
