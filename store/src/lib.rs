@@ -30,9 +30,10 @@ mod wake;
 pub use change::{Actor, Change, Revision};
 pub use config::{Database, StoreConfig};
 pub use credentials::{
-    AppToken, AuthorizationCode, BootstrapError, CodeRedemption, ConnectorKey, DeviceAuthorization,
-    DevicePoll, DeviceState, Due, DueRefresh, EnrolError, EnrolmentToken, KeyKind, NewOwner, ProviderWord,
-    RefreshOutcome, RefreshToken, SecretHash, ServiceToken, SignIn, SignedOut, SigningKey,
+    AppToken, AuthorizationCode, BootstrapError, CodeRedemption, ConnectorKey, DeviceApproval,
+    DeviceAuthorization, DevicePoll, DeviceState, Due, DueRefresh, EnrolError, EnrolmentToken, KeyKind,
+    NewOwner, ProviderWord, RefreshOutcome, RefreshToken, SecretHash, ServiceToken, SignIn, SignedOut,
+    SigningKey,
 };
 pub use error::{ChangeError, OpenError, StoreError};
 pub use feed::{ChangeFeed, Changed, Changes, Confirmed, News};

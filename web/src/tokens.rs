@@ -36,21 +36,40 @@ pub(crate) struct Proven {
     pub(crate) authenticated_at: Timestamp,
 }
 
-/// Begins the sign-in of a command and issues its first tokens.
+/// Begins the sign-in of a command that its person let in, and issues its first tokens.
 pub(crate) async fn begin_command(
     state: &WebState,
     proven: Proven,
     now: Timestamp,
 ) -> Result<TokenReply, IssueError> {
-    let sign_in = sign_in(proven, CLIENT_ID, proven.authenticated_at.plus(lifetimes::COMMAND_SIGN_IN));
+    let sign_in = command(proven);
     if !sign_in.is_live(now) || !may_sign_in(state, proven.user).await? {
         return Err(IssueError::Refused);
     }
+    state.store().begin_let_in_sign_in(&sign_in, now).await?;
+    first_tokens(state, &sign_in, now).await
+}
+
+/// Begins the sign-in of the command that made the first owner.
+pub(crate) async fn begin_first(
+    state: &WebState,
+    proven: Proven,
+    now: Timestamp,
+) -> Result<TokenReply, IssueError> {
+    let sign_in = command(proven);
     state.store().begin_sign_in(&sign_in, now).await?;
+    first_tokens(state, &sign_in, now).await
+}
+
+fn command(proven: Proven) -> SignIn {
+    sign_in(proven, CLIENT_ID, proven.authenticated_at.plus(lifetimes::COMMAND_SIGN_IN))
+}
+
+async fn first_tokens(state: &WebState, sign_in: &SignIn, now: Timestamp) -> Result<TokenReply, IssueError> {
     let refresh = Opaque::from_entropy(OpaqueKind::Refresh, rand::random());
     let stored = stored_refresh(&refresh, sign_in.expires_at);
     state.store().issue_refresh_token(sign_in.id, &stored, now).await?;
-    reply(state, &sign_in, refresh.reveal(), now)
+    reply(state, sign_in, refresh.reveal(), now)
 }
 
 /// Whether the person exists and is enabled.

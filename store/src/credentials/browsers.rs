@@ -1,6 +1,6 @@
 //! Browser sign-ins: a sign-in that a cookie stands for. The cookie's value is a secret; its hash leads to the sign-in.
 
-use super::{SecretHash, sign_ins};
+use super::{SecretHash, sign_ins, sign_ins::RestsOn};
 use crate::{ChangeError, SignIn, Store, StoreError};
 use postern_ids::Timestamp;
 
@@ -12,7 +12,7 @@ impl Store {
         cookie: SecretHash,
         now: Timestamp,
     ) -> Result<(), ChangeError> {
-        sign_ins::begin(self, sign_in, Some(cookie), now).await
+        sign_ins::begin(self, sign_in, RestsOn::ProofWithCookie(cookie), now).await
     }
 
     /// The sign-in that this cookie stands for, live or not.

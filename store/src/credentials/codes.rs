@@ -1,6 +1,6 @@
 //! Authorization codes of the loopback flow (RFC 8252): single use, bound to client, redirect and PKCE challenge.
 
-use super::SecretHash;
+use super::{SecretHash, let_in};
 use crate::{
     Actor, ChangeError, Kind, Store, StoreError,
     db::{execute, fetch_optional},
@@ -61,9 +61,15 @@ fn parse(hash: SecretHash, row: Columns) -> Result<AuthorizationCode, StoreError
 }
 
 impl Store {
-    /// Stores a code.
-    pub async fn issue_authorization_code(&self, code: &AuthorizationCode) -> Result<(), ChangeError> {
+    /// Stores a code that a person gave out in the sign-in `origin`; `Missing` when that one is not live any more.
+    pub async fn issue_authorization_code(
+        &self,
+        code: &AuthorizationCode,
+        origin: SignInId,
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
         let mut tx = self.inner.pools.write().await?;
+        let_in::note(&mut tx, code.sign_in, origin, now).await?;
         execute!(
             &mut tx,
             "INSERT INTO authorization_codes (hash, client_id, redirect_uri, code_challenge, user_id, sign_in_id, authenticated_at, expires_at)

@@ -1,6 +1,6 @@
 //! The device flow (RFC 8628): a code for the machine, a short code for the person, one approval.
 
-use super::SecretHash;
+use super::{SecretHash, let_in};
 use crate::{
     ChangeError, Kind, Store, StoreError,
     change::count,
@@ -66,6 +66,19 @@ pub struct DeviceAuthorization {
     pub expires_at: Timestamp,
     /// Where it stands.
     pub state: DeviceState,
+}
+
+/// A person's yes to a device.
+#[derive(Debug, Clone, Copy)]
+pub struct DeviceApproval {
+    /// Who says it.
+    pub user: UserId,
+    /// In which sign-in of their browser.
+    pub origin: SignInId,
+    /// When they proved who they are there.
+    pub authenticated_at: Timestamp,
+    /// The id that the device's own sign-in will have.
+    pub sign_in: SignInId,
 }
 
 /// What a poll of the device gets.
@@ -176,28 +189,32 @@ impl Store {
         row.map(|row| parse(user_code, row)).transpose()
     }
 
-    /// Approves a pending authorization. `false` when there is none, or it is answered already.
+    /// Approves a pending authorization. `false` when there is none, or it is answered already; `Missing` when the sign-in in
+    /// which it is approved is not live any more.
     pub async fn approve_device(
         &self,
         user_code: &str,
-        user: UserId,
-        sign_in: SignInId,
-        authenticated_at: Timestamp,
+        approval: &DeviceApproval,
         now: Timestamp,
     ) -> Result<bool, ChangeError> {
         let mut tx = self.inner.pools.write().await?;
+        let_in::note(&mut tx, approval.sign_in, approval.origin, now).await?;
         let approved = execute!(
             &mut tx,
             "UPDATE device_codes SET state = 'approved', user_id = $2, sign_in_id = $3, authenticated_at = $4
              WHERE user_code = $1 AND state = 'pending' AND expires_at > $5",
             user_code,
-            user.to_string(),
-            sign_in.to_string(),
-            authenticated_at.as_micros(),
+            approval.user.to_string(),
+            approval.sign_in.to_string(),
+            approval.authenticated_at.as_micros(),
             now.as_micros()
         )?;
+        if approved == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
         tx.commit().await?;
-        Ok(approved == 1)
+        Ok(true)
     }
 
     /// Refuses a pending authorization. `false` when there is none, or it is answered already.

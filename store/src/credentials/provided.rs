@@ -4,7 +4,7 @@
 use crate::{
     Actor, ChangeError, Kind, Store, StoreError,
     change::Note,
-    db::{Tx, execute, fetch_all, fetch_optional},
+    db::{execute, fetch_all, fetch_optional},
     seal::Place,
 };
 use postern_ids::{Name, SignInId, Timestamp, UserId};
@@ -60,43 +60,7 @@ pub struct DueRefresh {
     pub refresh_token: SecretString,
 }
 
-/// A command's sign-in takes over the provider's word from the browser's sign-in in which it was let in.
-pub(super) async fn follow_origin(tx: &mut Tx, sign_in: &str) -> Result<(), ChangeError> {
-    execute!(
-        tx,
-        "UPDATE sign_ins SET
-            origin_id = (SELECT o.origin_id FROM sign_in_origins o WHERE o.sign_in_id = $1),
-            idp = (SELECT s.idp FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1),
-            mfa_at = (SELECT s.mfa_at FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1),
-            acr = (SELECT s.acr FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1),
-            amr = (SELECT s.amr FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1),
-            provider_session = (SELECT s.provider_session FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1)
-         WHERE id = $1 AND EXISTS (SELECT 1 FROM sign_in_origins o JOIN sign_ins s ON s.id = o.origin_id WHERE o.sign_in_id = $1)",
-        sign_in
-    )?;
-    Ok(())
-}
-
 impl Store {
-    /// Notes that `sign_in`, which does not exist yet, will rest on what `origin` rests on.
-    pub async fn note_sign_in_origin(
-        &self,
-        sign_in: SignInId,
-        origin: SignInId,
-        now: Timestamp,
-    ) -> Result<(), ChangeError> {
-        let mut tx = self.inner.pools.write().await?;
-        execute!(
-            &mut tx,
-            "INSERT INTO sign_in_origins (sign_in_id, origin_id, noted_at) VALUES ($1, $2, $3)",
-            sign_in.to_string(),
-            origin.to_string(),
-            now.as_micros()
-        )
-        .map_err(|error| error.about(Kind::SignIn, &sign_in))?;
-        Ok(tx.commit().await?)
-    }
-
     /// Keeps what a provider said beside a sign-in. What it did not say this time stays as it was, except that without a
     /// refresh token it is not asked again.
     pub async fn keep_provider_word(
@@ -185,7 +149,7 @@ impl Store {
         Ok(taken)
     }
 
-    /// Ends the sign-ins of commands that were let in from this one.
+    /// Ends the sign-ins of commands that were let in from this one, and takes back those that have not begun.
     pub async fn end_sign_ins_resting_on(
         &self,
         origin: SignInId,
@@ -201,6 +165,7 @@ impl Store {
             now.as_micros(),
             reason
         )?;
+        change.take_back_let_in_from(&origin.to_string()).await?;
         for (id,) in &ended {
             change.touch(Kind::SignIn, id);
             change.note(Note { after: Some(reason.into()), ..Note::new(Kind::SignIn, "ended", id) });
@@ -254,6 +219,7 @@ impl Store {
             change.touch(Kind::SignIn, id);
             change.note(Note { after: Some(reason.into()), ..Note::new(Kind::SignIn, "ended", id) });
         }
+        change.take_back_let_in_of(provider, by_session, key).await?;
         change.commit().await?;
         Ok(ended.len())
     }

@@ -1,6 +1,6 @@
 //! Sign-ins: the sessions of people behind tokens and admitted sessions.
 
-use super::{SecretHash, provided};
+use super::{SecretHash, let_in};
 use crate::{
     Actor, ChangeError, Kind, Revision, Store, StoreError,
     change::Note,
@@ -91,10 +91,21 @@ fn parse(row: Columns) -> Result<SignIn, StoreError> {
     })
 }
 
+/// What a new sign-in rests on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RestsOn {
+    /// A proof of this moment.
+    Proof,
+    /// One whose browser is known by this cookie.
+    ProofWithCookie(SecretHash),
+    /// The sign-in in which a person let it in.
+    Origin,
+}
+
 pub(super) async fn begin(
     store: &Store,
     sign_in: &SignIn,
-    cookie: Option<SecretHash>,
+    rests_on: RestsOn,
     now: Timestamp,
 ) -> Result<(), ChangeError> {
     let mut change = store.change(Actor::User { id: sign_in.user, sign_in: Some(sign_in.id) }, now).await?;
@@ -109,11 +120,32 @@ pub(super) async fn begin(
     if enabled.is_none() {
         return Err(ChangeError::Missing { kind: Kind::User, id: sign_in.user.to_string() });
     }
+    let cookie = match rests_on {
+        RestsOn::ProofWithCookie(hash) => Some(hash),
+        RestsOn::Proof | RestsOn::Origin => None,
+    };
+    insert(&mut change.tx, sign_in, cookie, now).await?;
+    if let RestsOn::Origin = rests_on {
+        let_in::follow(&mut change.tx, &id).await?;
+    }
+    change.note(Note {
+        after: Some(sign_in.client_id.as_str().into()),
+        ..Note::new(Kind::SignIn, "begun", &id)
+    });
+    change.commit().await.map(drop)
+}
+
+async fn insert(
+    tx: &mut Tx,
+    sign_in: &SignIn,
+    cookie: Option<SecretHash>,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
     execute!(
-        &mut change.tx,
+        tx,
         "INSERT INTO sign_ins (id, user_id, client_id, idp, authenticated_at, mfa_at, expires_at, cookie_hash, used_at, acr, amr)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        &id,
+        sign_in.id.to_string(),
         sign_in.user.to_string(),
         &sign_in.client_id,
         &sign_in.idp,
@@ -125,13 +157,8 @@ pub(super) async fn begin(
         sign_in.acr.as_deref(),
         Some(sign_in.amr.join(BETWEEN_MEANS)).filter(|amr| !amr.is_empty())
     )
-    .map_err(|error| error.about(Kind::SignIn, &id))?;
-    provided::follow_origin(&mut change.tx, &id).await?;
-    change.note(Note {
-        after: Some(sign_in.client_id.as_str().into()),
-        ..Note::new(Kind::SignIn, "begun", &id)
-    });
-    change.commit().await.map(drop)
+    .map_err(|error| error.about(Kind::SignIn, &sign_in.id))?;
+    Ok(())
 }
 
 pub(super) async fn select_by_cookie(tx: &mut Tx, cookie: SecretHash) -> Result<Option<SignIn>, StoreError> {
@@ -158,7 +185,13 @@ impl Store {
     /// Stores a new sign-in and audits it. Moves no revision: a sign-in takes no right from anybody. `Missing` when the
     /// user is gone or disabled.
     pub async fn begin_sign_in(&self, sign_in: &SignIn, now: Timestamp) -> Result<(), ChangeError> {
-        begin(self, sign_in, None, now).await
+        begin(self, sign_in, RestsOn::Proof, now).await
+    }
+
+    /// Stores the sign-in of a command that a person let in from their browser: what proves them there, proves them here.
+    /// `Missing` as well when that was taken back meanwhile.
+    pub async fn begin_let_in_sign_in(&self, sign_in: &SignIn, now: Timestamp) -> Result<(), ChangeError> {
+        begin(self, sign_in, RestsOn::Origin, now).await
     }
 
     /// The sign-in with this id, live or not.

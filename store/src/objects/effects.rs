@@ -90,6 +90,7 @@ impl Change {
             "UPDATE device_codes SET state = 'denied' WHERE user_id = $1 AND state = 'approved'",
             user
         )?;
+        self.take_back_let_in_by(user).await?;
         for (id,) in ended {
             self.touch(Kind::SignIn, &id);
             self.note(Note { after: Some(reason.into()), ..Note::new(Kind::SignIn, "ended", &id) });

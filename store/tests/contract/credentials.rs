@@ -4,13 +4,13 @@ use crate::fixture::{Fixture, NOW, contract, later, name};
 use postern_ids::{ConnectorId, ResourceId, ServiceAccountId, SignInId, Timestamp, TokenId, UserId};
 use postern_policy::model::{Connector, Resource};
 use postern_store::{
-    Actor, AppToken, AuthorizationCode, ChangeError, CodeRedemption, ConnectorKey, DeviceAuthorization,
-    DevicePoll, DeviceState, EnrolError, EnrolmentToken, Expect, Kind, RefreshOutcome, RefreshToken,
-    SecretHash, ServiceAccount, ServiceToken, SignIn, Store, User,
+    Actor, AppToken, AuthorizationCode, ChangeError, CodeRedemption, ConnectorKey, DeviceApproval,
+    DeviceAuthorization, DevicePoll, DeviceState, EnrolError, EnrolmentToken, Expect, Kind, RefreshOutcome,
+    RefreshToken, SecretHash, ServiceAccount, ServiceToken, SignIn, Store, User,
 };
 use std::time::Duration;
 
-fn sign_in(user: UserId) -> SignIn {
+pub(crate) fn sign_in(user: UserId) -> SignIn {
     SignIn {
         id: SignInId::mint(NOW, rand::random()),
         user,
@@ -47,7 +47,7 @@ async fn app_token(f: &Fixture, owner: &str) -> (AppToken, ResourceId) {
     (token, resource)
 }
 
-async fn signed_in(f: &Fixture) -> SignIn {
+pub(crate) async fn signed_in(f: &Fixture) -> SignIn {
     let user = f.put_user("ada").await;
     let sign_in = sign_in(user.id);
     f.store.begin_sign_in(&sign_in, NOW).await.unwrap();
@@ -62,7 +62,7 @@ fn token(n: u8) -> RefreshToken {
     }
 }
 
-fn device(n: u8) -> DeviceAuthorization {
+pub(crate) fn device(n: u8) -> DeviceAuthorization {
     DeviceAuthorization {
         hash: SecretHash([n; 32]),
         user_code: format!("BCDFGHJ{n}"),
@@ -72,6 +72,30 @@ fn device(n: u8) -> DeviceAuthorization {
         interval: Duration::from_secs(5),
         expires_at: later(600),
         state: DeviceState::Pending,
+    }
+}
+
+/// A person's yes to a device, in this sign-in of their browser.
+pub(crate) fn approval(browser: &SignIn, n: u8) -> DeviceApproval {
+    DeviceApproval {
+        user: browser.user,
+        origin: browser.id,
+        authenticated_at: NOW,
+        sign_in: SignInId::mint(NOW, [n; 10]),
+    }
+}
+
+/// A code for a command that begins this sign-in.
+pub(crate) fn code(n: u8, begun: &SignIn) -> AuthorizationCode {
+    AuthorizationCode {
+        hash: SecretHash([n; 32]),
+        client_id: "postern-cli".into(),
+        redirect_uri: "http://127.0.0.1:1/cb".into(),
+        code_challenge: "c".into(),
+        user: begun.user,
+        sign_in: begun.id,
+        authenticated_at: NOW,
+        expires_at: later(60),
     }
 }
 
@@ -110,8 +134,9 @@ contract! {
         let browser = SignIn { acr: acr.clone(), amr: amr.clone(), ..sign_in(user.id) };
         f.store.begin_sign_in(&browser, NOW).await.unwrap();
         let (command, alone) = (sign_in(user.id), sign_in(user.id));
-        f.store.note_sign_in_origin(command.id, browser.id, NOW).await.unwrap();
-        f.store.begin_sign_in(&command, NOW).await.unwrap();
+        let code = code(5, &command);
+        f.store.issue_authorization_code(&code, browser.id, NOW).await.unwrap();
+        f.store.begin_let_in_sign_in(&command, NOW).await.unwrap();
         f.store.begin_sign_in(&alone, NOW).await.unwrap();
         for (id, acr, amr) in [(browser.id, &acr, &amr[..]), (command.id, &acr, &amr), (alone.id, &None, &[])] {
             let kept = f.store.sign_in(id).await.unwrap().unwrap();
@@ -139,7 +164,7 @@ contract! {
         let sign_in = signed_in(f).await;
         f.store.issue_refresh_token(sign_in.id, &token(1), NOW).await.unwrap();
         f.store.issue_device_code(&device(9)).await.unwrap();
-        assert!(f.store.approve_device("BCDFGHJ9", sign_in.user, SignInId::mint(NOW, [9; 10]), NOW, NOW).await.unwrap());
+        assert!(f.store.approve_device("BCDFGHJ9", &approval(&sign_in, 9), NOW).await.unwrap());
         let mut change = f.change().await;
         change.disable_user(sign_in.user).await.unwrap();
         change.commit().await.unwrap();
@@ -201,29 +226,22 @@ contract! {
 
     async fn j12_an_authorization_code_is_good_once_and_a_replay_ends_what_it_began(f) {
         let sign_in = signed_in(f).await;
-        let code = AuthorizationCode {
-            hash: SecretHash([5; 32]),
-            client_id: "postern-cli".into(),
-            redirect_uri: "http://127.0.0.1:1/cb".into(),
-            code_challenge: "c".into(),
-            user: sign_in.user,
-            sign_in: sign_in.id,
-            authenticated_at: NOW,
-            expires_at: later(60),
-        };
-        f.store.issue_authorization_code(&code).await.unwrap();
+        let begun = self::sign_in(sign_in.user);
+        let code = code(5, &begun);
+        f.store.issue_authorization_code(&code, sign_in.id, NOW).await.unwrap();
         assert_eq!(f.store.redeem_authorization_code(SecretHash([6; 32]), NOW).await.unwrap(), CodeRedemption::Invalid);
         assert_eq!(f.store.redeem_authorization_code(code.hash, NOW).await.unwrap(), CodeRedemption::Redeemed(code.clone()));
-        assert_eq!(f.store.redeem_authorization_code(code.hash, NOW).await.unwrap(), CodeRedemption::Replayed { sign_in: sign_in.id });
-        assert!(f.store.sign_in(sign_in.id).await.unwrap().unwrap().ended_at.is_some());
+        f.store.begin_let_in_sign_in(&begun, NOW).await.unwrap();
+        assert_eq!(f.store.redeem_authorization_code(code.hash, NOW).await.unwrap(), CodeRedemption::Replayed { sign_in: begun.id });
+        assert!(f.store.sign_in(begun.id).await.unwrap().unwrap().ended_at.is_some());
 
-        let late = AuthorizationCode { hash: SecretHash([7; 32]), ..code };
-        f.store.issue_authorization_code(&late).await.unwrap();
+        let late = self::code(7, &self::sign_in(sign_in.user));
+        f.store.issue_authorization_code(&late, sign_in.id, NOW).await.unwrap();
         assert_eq!(f.store.redeem_authorization_code(late.hash, later(60)).await.unwrap(), CodeRedemption::Invalid);
     }
 
     async fn a_device_waits_is_slowed_down_and_gets_its_approval_once(f) {
-        let user = f.put_user("ada").await;
+        let browser = signed_in(f).await;
         let device = device(1);
         f.store.issue_device_code(&device).await.unwrap();
         let poll = async |secs| f.store.poll_device(device.hash, later(secs)).await.unwrap();
@@ -232,12 +250,12 @@ contract! {
         assert_eq!(poll(7).await, DevicePoll::SlowDown);
         assert_eq!(poll(30).await, DevicePoll::Pending);
         assert_eq!(f.store.device_by_user_code("BCDFGHJ1", NOW).await.unwrap().unwrap().device, "laptop");
-        let id = SignInId::mint(NOW, [1; 10]);
-        assert!(f.store.approve_device("BCDFGHJ1", user.id, id, NOW, NOW).await.unwrap());
-        assert!(!f.store.approve_device("BCDFGHJ1", user.id, id, NOW, NOW).await.unwrap());
+        let (first, second) = (approval(&browser, 1), approval(&browser, 2));
+        assert!(f.store.approve_device("BCDFGHJ1", &first, NOW).await.unwrap());
+        assert!(!f.store.approve_device("BCDFGHJ1", &second, NOW).await.unwrap());
         assert!(!f.store.deny_device("BCDFGHJ1", NOW).await.unwrap());
         let (one, two) = tokio::join!(poll(60), poll(60));
-        let approved = DevicePoll::Approved { user: user.id, sign_in: id, authenticated_at: NOW };
+        let approved = DevicePoll::Approved { user: browser.user, sign_in: first.sign_in, authenticated_at: NOW };
         assert!([one, two].contains(&approved) && [one, two].contains(&DevicePoll::Invalid));
     }
 

@@ -12,6 +12,7 @@ mod credentials;
 mod ended_sessions;
 mod feeds;
 mod journals;
+mod let_in;
 mod master_keys;
 mod objects;
 mod opening;

@@ -42,7 +42,7 @@ pub(super) async fn bootstrap(
     tracing::warn!(user.id = %owner.user.id, client.address = %address, "the first owner was made");
     let sign_in = SignInId::mint(now, rand::random());
     let proven = Proven { user: owner.user.id, sign_in, authenticated_at: now };
-    tokens::begin_command(&state, proven, now).await.map(Json).map_err(not_issued)
+    tokens::begin_first(&state, proven, now).await.map(Json).map_err(not_issued)
 }
 
 /// Somebody wanted to own an installation: that belongs into the audit also when it came to nothing (A5).

@@ -142,8 +142,7 @@ async fn issue(
         authenticated_at: signed_in.sign_in.authenticated_at,
         expires_at: now.plus(lifetimes::AUTHORIZATION_CODE),
     };
-    state.store().note_sign_in_origin(sign_in, signed_in.sign_in.id, now).await?;
-    state.store().issue_authorization_code(&stored).await?;
+    state.store().issue_authorization_code(&stored, signed_in.sign_in.id, now).await?;
     Ok(code)
 }
 

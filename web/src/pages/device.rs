@@ -12,7 +12,7 @@ use axum::{
 };
 use postern_identity::UserCode;
 use postern_ids::{SignInId, Timestamp};
-use postern_store::{DeviceAuthorization, DeviceState};
+use postern_store::{DeviceApproval, DeviceAuthorization, DeviceState};
 use std::net::IpAddr;
 
 const ENTER: &str = include_str!("templates/device_enter.html");
@@ -71,10 +71,14 @@ async fn allow(
     now: Timestamp,
 ) -> Result<Response, PageFailure> {
     let sign_in = SignInId::mint(now, rand::random());
-    let authenticated_at = signed_in.sign_in.authenticated_at;
     let user = signed_in.user.id;
-    state.store().note_sign_in_origin(sign_in, signed_in.sign_in.id, now).await?;
-    if !state.store().approve_device(code.as_str(), user, sign_in, authenticated_at, now).await? {
+    let approval = DeviceApproval {
+        user,
+        origin: signed_in.sign_in.id,
+        authenticated_at: signed_in.sign_in.authenticated_at,
+        sign_in,
+    };
+    if !state.store().approve_device(code.as_str(), &approval, now).await? {
         return Ok(result("Too late", "The code has expired, or was answered already. Nothing was changed."));
     }
     tracing::info!(user.id = %user, sign_in.id = %sign_in, device = device.device, "a device was let in");

@@ -8,7 +8,7 @@ use axum::{
 };
 use postern_api::ProblemCode;
 use postern_identity::oidc::Rejected;
-use postern_store::{ChangeError, StoreError};
+use postern_store::{ChangeError, Kind, StoreError};
 use std::time::Duration;
 
 const FAILURE: &str = include_str!("templates/failure.html");
@@ -253,6 +253,9 @@ impl From<Unusable> for PageFailure {
 
 impl From<ChangeError> for PageFailure {
     fn from(error: ChangeError) -> Self {
+        if let ChangeError::Missing { kind: Kind::SignIn, .. } = error {
+            return Self::BadRequest("Your sign-in ended meanwhile.");
+        }
         let ChangeError::Store(error) = error else {
             tracing::error!(error = &error as &dyn std::error::Error, "the store refused a page's change");
             return Self::Internal;
