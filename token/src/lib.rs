@@ -22,6 +22,7 @@ pub mod opaque;
 mod pinned;
 mod rejected;
 mod session_claims;
+mod small_order;
 mod strict;
 mod timed_key;
 
