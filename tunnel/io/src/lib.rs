@@ -41,6 +41,6 @@ pub use forward::{forward, forward_resumable};
 pub use incoming::{Event, Incoming, IncomingLane};
 pub use lane::{Lane, LaneReset};
 pub use link::{Link, LinkConfig, Opened};
-pub use postern_tunnel_proto::{Budget, Churn, Heartbeat, Limits, Open, inventory};
+pub use postern_tunnel_proto::{Budget, Churn, Heartbeat, Limits, Open, give_back, inventory};
 pub use read_ahead::ReadAhead;
 pub use splice::splice;

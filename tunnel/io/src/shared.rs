@@ -6,7 +6,7 @@ use crate::{
 };
 use bytes::Bytes;
 use postern_ids::Refusal;
-use postern_tunnel_proto::{EndedBy, Event as News, LaneId, Link as Machine, LinkEnd, Reset};
+use postern_tunnel_proto::{EndedBy, Event as News, LaneId, Link as Machine, LinkEnd, Reset, give_back};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -54,9 +54,6 @@ pub(crate) struct State {
     /// Who waits for the last lane.
     pub(crate) leaver: Option<Waker>,
 }
-
-/// Room for lanes that a table keeps although they are gone.
-const LANES_KEPT: usize = 128;
 
 /// Who waits for one lane, and how it ended.
 #[derive(Debug, Default)]
@@ -190,9 +187,7 @@ impl State {
     /// Nobody waits for this lane any more. A table that once held thousands gives its memory back.
     pub(crate) fn forget(&mut self, lane: LaneId) -> Option<Slot> {
         let slot = self.lanes.remove(&lane);
-        if self.lanes.capacity() > LANES_KEPT && self.lanes.len() < self.lanes.capacity() / 8 {
-            self.lanes.shrink_to(self.lanes.len() * 2);
-        }
+        give_back(&mut self.lanes);
         slot
     }
 

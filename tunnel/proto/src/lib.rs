@@ -9,6 +9,7 @@ pub mod frame;
 pub mod inventory;
 mod io;
 pub mod link;
+mod room;
 pub mod stream;
 
 pub use budget::Budget;
@@ -18,6 +19,7 @@ pub use link::{
     Churn, Config, EndedBy, Event, Heartbeat, Limits, Link, LinkEnd, Open, OpenError, Outcome, Reset, Side,
     Versions,
 };
+pub use room::give_back;
 
 /// Some instant for unit tests, where only differences matter.
 #[cfg(test)]

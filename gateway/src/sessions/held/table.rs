@@ -7,7 +7,7 @@ use super::past::{Past, Pasts};
 use crate::{connectors::Home, signing::Stated};
 use postern_ids::{Ended, ResourceId, SessionId, StreamId};
 use postern_policy::model::PrincipalId;
-use postern_tunnel_io::Detach;
+use postern_tunnel_io::{Detach, give_back};
 use std::{collections::HashMap, time::Instant};
 
 /// A resumable session: what never changes of it.
@@ -104,9 +104,6 @@ pub(super) struct Attempt<'a> {
     /// When.
     pub(super) now: Instant,
 }
-
-/// Room for sessions that a table keeps although they are gone.
-const SESSIONS_KEPT: usize = 128;
 
 /// The held sessions of a node.
 #[derive(Debug)]
@@ -236,19 +233,11 @@ impl<D> Table<D> {
         if self.streams.get(&(held.of.stream, held.of.key)) == Some(&session) {
             self.streams.remove(&(held.of.stream, held.of.key));
         }
-        self.give_back();
+        give_back(&mut self.sessions);
+        give_back(&mut self.streams);
         match held.state {
             State::Waiting(duty) => Some(Was { generation: held.generation, duty }),
             State::Busy { .. } => None,
-        }
-    }
-
-    /// A table that once held thousands gives its memory back.
-    fn give_back(&mut self) {
-        let (room, len) = (self.sessions.capacity(), self.sessions.len());
-        if room > SESSIONS_KEPT && len < room / 8 {
-            self.sessions.shrink_to(len * 2);
-            self.streams.shrink_to(len * 2);
         }
     }
 

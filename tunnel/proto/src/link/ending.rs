@@ -1,7 +1,7 @@
 //! How lanes and the link come to their end.
 
-use super::{EndedBy, Event, Link, LinkEnd, Side, hash, lane::Lane};
-use crate::frame::LaneId;
+use super::{EndedBy, Event, Link, LinkEnd, Side, lane::Lane};
+use crate::{frame::LaneId, room::give_back};
 use std::borrow::Cow;
 
 /// The WebSocket code for a broken protocol.
@@ -77,7 +77,7 @@ impl Link {
         self.chunks.clear(&mut lane.outbox);
         self.schedule.leave(lane.ticket);
         self.by_id.remove(&lane.id.0);
-        hash::give_back(&mut self.by_id);
+        give_back(&mut self.by_id);
         if self.is_theirs(lane.id) {
             self.theirs -= 1;
         }

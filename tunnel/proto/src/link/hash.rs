@@ -2,21 +2,11 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasherDefault, Hash, Hasher},
+    hash::{BuildHasherDefault, Hasher},
 };
 
 /// A map from integers, the same in every run: the order of its elements must not depend on chance.
 pub(super) type IntMap<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
-
-/// Entries that a map keeps room for although they are gone.
-const KEPT: usize = 128;
-
-/// Gives memory back to the allocator once most of a large map is gone.
-pub(super) fn give_back<K: Eq + Hash, V>(map: &mut IntMap<K, V>) {
-    if map.capacity() > KEPT && map.len() < map.capacity() / 8 {
-        map.shrink_to(map.len().saturating_mul(2));
-    }
-}
 
 /// The finalizer of splitmix64.
 #[derive(Debug, Default, Clone, Copy)]

@@ -5,8 +5,9 @@
 use super::{
     arena::{Arena, NONE},
     drr::{Drr, Item},
-    hash::{self, IntMap},
+    hash::IntMap,
 };
+use crate::room::give_back;
 
 /// The place of an active lane in the schedule.
 pub(super) type Ticket = u32;
@@ -106,7 +107,7 @@ impl Schedule {
     fn drop_flow(&mut self, index: u32) {
         if let Some(flow) = self.flows.remove(index) {
             self.by_key.remove(&flow.value.key);
-            hash::give_back(&mut self.by_key);
+            give_back(&mut self.by_key);
         }
     }
 }
