@@ -42,6 +42,22 @@ struct Scene<'a> {
     by_id: HashMap<ResourceId, &'a Resource>,
 }
 
+/// The application at each host and path.
+type Owners<'a> = BTreeMap<(String, &'a str), &'a Resource>;
+
+/// Two applications that cannot both be as they are.
+struct Clash<'a> {
+    one: &'a Resource,
+    other: &'a Resource,
+    what: String,
+}
+
+impl Clash<'_> {
+    fn told(self) -> Mistake {
+        format!("resources {} and {} {}", self.other.name, self.one.name, self.what)
+    }
+}
+
 fn by_id(world: &World) -> HashMap<ResourceId, &Resource> {
     world.resources.values().map(|stored| (stored.value.id, &stored.value)).collect()
 }
@@ -58,50 +74,42 @@ impl<'a> Scene<'a> {
 
     /// A host may be shared, its paths may not; and a former name belongs to one application only, that is nobody's now.
     fn shared(&self) -> Vec<Mistake> {
-        let mut mistakes = Vec::new();
-        let mut owners: BTreeMap<(String, &str), &Resource> = BTreeMap::new();
-        let mut former: BTreeMap<&str, &Resource> = BTreeMap::new();
-        let mut refuse = |one: &Resource, other: &Resource, what: String| {
-            if self.changed.contains(&one.name) || self.changed.contains(&other.name) {
-                mistakes.push(format!("resources {} and {} {what}", other.name, one.name));
-            }
-        };
-        for resource in self.applications() {
-            let path = resource.web.as_ref().map_or("", |web| &*web.path);
-            for host in self.hosts(resource) {
-                let place = format!("{host}{path}");
-                if let Some(other) = owners.insert((host, path), resource) {
-                    refuse(resource, other, format!("would both be {place}: give one another host or path"));
+        let (owners, mut clashes) = self.owners();
+        clashes.extend(verbatim(&owners));
+        clashes.extend(self.former(&owners));
+        let is_of_change =
+            |clash: &Clash<'_>| [clash.one, clash.other].iter().any(|r| self.changed.contains(&r.name));
+        clashes.into_iter().filter(is_of_change).map(Clash::told).collect()
+    }
+
+    /// Whose each host with its path is; and who else wants it.
+    fn owners(&self) -> (Owners<'a>, Vec<Clash<'a>>) {
+        let (mut owners, mut clashes) = (Owners::new(), Vec::new());
+        for one in self.applications() {
+            let path = one.web.as_ref().map_or("", |web| &*web.path);
+            for host in self.hosts(one) {
+                let what = format!("would both be {host}{path}: give one another host or path");
+                if let Some(other) = owners.insert((host, path), one) {
+                    clashes.push(Clash { one, other, what });
                 }
             }
         }
-        for (((host, _), resource), ((next, _), other)) in owners.iter().zip(owners.iter().skip(1)) {
-            let verbatim = [resource, other]
-                .into_iter()
-                .find(|one| one.web.as_ref().is_some_and(|web| web.paths == PathReading::Verbatim));
-            if host == next
-                && let Some(verbatim) = verbatim
-            {
-                refuse(
-                    resource,
-                    other,
-                    format!("share {host}, so the paths of {} cannot be verbatim", verbatim.name),
-                );
-            }
-        }
-        for resource in self.applications() {
-            for name in resource.web.iter().flat_map(|web| &web.former_hosts) {
+        (owners, clashes)
+    }
+
+    /// Former names that somebody has, or had as well.
+    fn former(&self, owners: &Owners<'a>) -> Vec<Clash<'a>> {
+        let (mut former, mut clashes) = (BTreeMap::<&str, &Resource>::new(), Vec::new());
+        for one in self.applications() {
+            for name in one.web.iter().flat_map(|web| &web.former_hosts) {
                 let in_use = owners.iter().find(|((host, _), _)| **host == **name).map(|(_, owner)| *owner);
-                if let Some(other) = in_use.or_else(|| former.insert(name, resource)) {
-                    refuse(
-                        resource,
-                        other,
-                        format!("would both answer for {name}: take it out of web.former_hosts"),
-                    );
+                if let Some(other) = in_use.or_else(|| former.insert(name, one)) {
+                    let what = format!("would both answer for {name}: take it out of web.former_hosts");
+                    clashes.push(Clash { one, other, what });
                 }
             }
         }
-        mistakes
+        clashes
     }
 
     /// It has a name that a browser can ask for.
@@ -149,4 +157,20 @@ impl<'a> Scene<'a> {
         }
         Ok(())
     }
+}
+
+/// Who shares a host with an application whose paths nobody reads.
+fn verbatim<'a>(owners: &Owners<'a>) -> Vec<Clash<'a>> {
+    let is_verbatim = |one: &Resource| one.web.as_ref().is_some_and(|web| web.paths == PathReading::Verbatim);
+    let mut clashes = Vec::new();
+    for (((host, _), &one), ((next, _), &other)) in owners.iter().zip(owners.iter().skip(1)) {
+        let verbatim = [one, other].into_iter().find(|resource| is_verbatim(resource));
+        if host == next
+            && let Some(verbatim) = verbatim
+        {
+            let what = format!("share {host}, so the paths of {} cannot be verbatim", verbatim.name);
+            clashes.push(Clash { one, other, what });
+        }
+    }
+    clashes
 }

@@ -4,6 +4,7 @@ mod diff;
 mod headers;
 mod hosts;
 mod immutable;
+mod place;
 mod plan;
 mod resolve;
 mod secrets;
