@@ -17,7 +17,7 @@ use axum::{
 };
 use postern_identity::{
     lifetimes,
-    oidc::{Callback, Rejected, SignedIn},
+    oidc::{Callback, Person, Rejected, SignedIn},
 };
 use postern_ids::{Name, Timestamp};
 use postern_store::{ProviderWord, User, Vouched, WelcomeError};
@@ -93,20 +93,24 @@ fn read(query: &str) -> Result<Callback, PageFailure> {
     })
 }
 
+/// What the provider's word about a person comes to in the store's terms.
+pub(super) fn vouched<'a>(known: &'a Known, person: &'a Person) -> Vouched<'a> {
+    Vouched {
+        provider: &known.provider,
+        subject: &person.subject,
+        email: person.email.as_ref().map(|email| email.as_str()),
+        name: person.name.as_deref(),
+        groups: &person.groups,
+    }
+}
+
 async fn welcome(
     state: &WebState,
     known: &Known,
     signed_in: &SignedIn,
     now: Timestamp,
 ) -> Result<User, PageFailure> {
-    let person = &signed_in.person;
-    let vouched = Vouched {
-        provider: &known.provider,
-        subject: &person.subject,
-        email: person.email.as_ref().map(|email| email.as_str()),
-        name: person.name.as_deref(),
-        groups: &person.groups,
-    };
+    let vouched = vouched(known, &signed_in.person);
     state.store().welcome(&vouched, now).await.map_err(|error| match error {
         WelcomeError::Unknown | WelcomeError::Disabled => {
             tracing::warn!(provider = %known.provider.name, reason = %error, "authn.rejected: a person may not come in");

@@ -4,7 +4,7 @@ use super::{back, start::failed};
 use crate::{WebState, pages::PageFailure, providers::Known};
 use postern_identity::oidc::{ProviderError, Rejected, SignedIn};
 use postern_ids::Timestamp;
-use postern_store::{Actor, Due, DueRefresh, Object, Provider, Vouched, WelcomeError};
+use postern_store::{Actor, Due, DueRefresh, Object, Provider, WelcomeError};
 use std::time::{Duration, Instant};
 
 /// How old a provider's word may become.
@@ -63,15 +63,7 @@ async fn follow(
     word: &SignedIn,
     now: Timestamp,
 ) -> Result<(), PageFailure> {
-    let person = &word.person;
-    let vouched = Vouched {
-        provider: &known.provider,
-        subject: &person.subject,
-        email: person.email.as_ref().map(|email| email.as_str()),
-        name: person.name.as_deref(),
-        groups: &person.groups,
-    };
-    match state.store().welcome(&vouched, now).await {
+    match state.store().welcome(&back::vouched(known, &word.person), now).await {
         Ok(_) => {}
         Err(WelcomeError::Unknown | WelcomeError::Disabled) => {
             return end(state, due, "not_welcome", now).await;
