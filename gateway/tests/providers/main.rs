@@ -6,7 +6,10 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "../../../web/tests/router/gate.rs"]
+mod leaving;
+mod staying;
+
+#[path = "../../../web/tests/router/gate/mod.rs"]
 #[expect(dead_code, reason = "the router's own tests use more of it")]
 mod gate;
 #[path = "../../../identity/tests/provider/support.rs"]
@@ -14,8 +17,7 @@ mod gate;
 mod provider;
 
 use axum::http::{StatusCode, header};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use gate::{Answer, Browser, Gate, ISSUER, OWNER};
+use gate::{Answer, Browser, Gate, ISSUER};
 use postern_ids::Timestamp;
 use postern_web::hand_over::{Arrived, Asked, HandOver, StepUp};
 use provider::Idp;
@@ -25,7 +27,6 @@ use url::Url;
 
 const HOST: &str = "grafana.apps.example";
 const PRE: [u8; 32] = [7; 32];
-const TO: &str = "/oidc/test/backchannel-logout";
 
 /// A gateway with this one provider, and the owner's token.
 async fn world() -> (Gate, Idp, String) {
@@ -202,64 +203,6 @@ async fn o08_another_person_cannot_come_back_in_somebodys_place() {
 }
 
 #[tokio::test]
-async fn o10_signing_out_leads_on_to_the_provider_which_names_its_session_and_back() {
-    let (gate, idp, _) = world().await;
-    let (mut here, mut there) = (Browser::new(&gate), idp.browser());
-    let first = arrived(&gate, &come(&mut here, &mut there, &path(&gate, "/", None), "alice").await);
-    // As an application's host does it: it ends the sign-in and leads to the last page.
-    let by = postern_store::Actor::User { id: first.user, sign_in: Some(first.sign_in) };
-    gate.store.end_sign_in(first.sign_in, "signed_out", &by, gate.now()).await.unwrap();
-    let page = here.navigate("/signed-out").await;
-    assert_eq!(page.status, StatusCode::OK);
-    let from = "http-equiv=\"refresh\" content=\"0;url=";
-    let url = page.body.split(from).nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
-    let url: Url = url.parse().unwrap();
-    let said =
-        |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-    assert!(url.as_str().starts_with(&idp.issuer), "{url}");
-    assert_eq!(said("post_logout_redirect_uri").as_deref(), Some("https://gw.example/signed-out"));
-    assert_eq!(said("client_id").as_deref(), Some("postern"));
-    assert_eq!(said("id_token_hint").unwrap().split('.').count(), 3);
-    let back = there.sign_out(&url).await;
-    assert_eq!(back.as_str(), "https://gw.example/signed-out");
-    assert!(!here.jar.contains_key("__Host-postern"));
-    let last = here.navigate("/signed-out").await;
-    assert!(!last.body.contains("http-equiv=\"refresh\""), "the last page leads nowhere again");
-    // There, too, nobody is signed in any more.
-    let answer = here.navigate(&path(&gate, "/", None)).await;
-    assert!(there.asks(&answer.location().parse().unwrap()).await, "the provider still knows the person");
-}
-
-#[tokio::test]
-async fn o09_c09_only_who_is_in_use_is_asked_about_and_once_however_many_ask() {
-    let (gate, idp, _) = world().await;
-    let (mut here, mut there) = (Browser::new(&gate), idp.browser());
-    let alice = arrived(&gate, &come(&mut here, &mut there, &path(&gate, "/", None), "alice").await);
-    postern_web::look_after_sign_ins(&gate.state).await;
-    // Nobody uses it: nobody is asked, although the provider has ended the person.
-    idp.order("/people", json!({ "alice": null })).await;
-    gate.later(Duration::from_secs(1_200));
-    postern_web::look_after_sign_ins(&gate.state).await;
-    let is_live = |sign_in: Option<postern_store::SignIn>| sign_in.unwrap().is_live(gate.now());
-    assert!(is_live(gate.store.sign_in(alice.sign_in).await.unwrap()));
-    // In use: a hundred tabs, gateways or turns at once are one question, and its answer counts (O9).
-    here.navigate("/device").await;
-    let counted = idp.order("/count", json!({ "path": "/token" })).await["count"].as_u64().unwrap();
-    let turns: Vec<_> = (0..100)
-        .map(|_| {
-            let state = gate.state.clone();
-            tokio::spawn(async move { postern_web::look_after_sign_ins(&state).await })
-        })
-        .collect();
-    for turn in turns {
-        turn.await.unwrap();
-    }
-    let after = idp.order("/count", json!({ "path": "/token" })).await["count"].as_u64().unwrap();
-    assert_eq!(after - counted, 1, "the provider was asked more than once");
-    assert!(!is_live(gate.store.sign_in(alice.sign_in).await.unwrap()));
-}
-
-#[tokio::test]
 async fn o07_whoever_s_groups_cannot_be_read_does_not_come_in() {
     let (gate, idp, _) = world().await;
     let (mut here, mut there) = (Browser::new(&gate), idp.browser());
@@ -269,86 +212,4 @@ async fn o07_whoever_s_groups_cannot_be_read_does_not_come_in() {
     let answer = here.navigate(&back).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN, "{answer:?}");
     assert!(answer.body.contains("groups_unresolved") && !here.jar.contains_key("__Host-postern"));
-}
-
-#[tokio::test]
-async fn o11_the_back_channel_takes_what_the_provider_signed_once_and_says_no_to_all_else_in_one_way() {
-    let (gate, idp, _) = world().await;
-    let (mut here, mut there) = (Browser::new(&gate), idp.browser());
-    let alice = arrived(&gate, &come(&mut here, &mut there, &path(&gate, "/", None), "alice").await);
-    let is_live = async || gate.store.sign_in(alice.sign_in).await.unwrap().unwrap().is_live(gate.now());
-    let (issuer, at) = (idp.issuer.clone(), gate.now().as_secs());
-    let sign = async |sid: &str, jti: &str| {
-        let claims = json!({
-            "iss": issuer, "aud": "postern", "iat": at, "jti": jti, "sid": sid,
-            "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
-        });
-        let answer = idp.order("/sign", json!({ "claims": claims, "header": {} })).await;
-        answer["token"].as_str().unwrap().to_owned()
-    };
-    let refused = |answer: &Answer| {
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
-        assert_eq!(answer.body, "{\"error\":\"invalid_request\"}");
-        assert_eq!(answer.headers["cache-control"], "no-store");
-    };
-    let unknown = sign("a session that never was", "1").await;
-    for token in ["", "a.b.c", &unknown] {
-        refused(&gate.oauth(TO, &[("logout_token", token)]).await);
-    }
-    refused(&gate.oauth(TO, &[("other", "x")]).await);
-    let good = sign("x", "2").await;
-    refused(&gate.oauth("/oidc/other/backchannel-logout", &[("logout_token", &good)]).await);
-    refused(&Browser::new(&gate).get(&format!("{TO}?logout_token={good}")).await);
-    assert!(is_live().await);
-    idp.order("/faults", json!({ "keepLogoutTokens": true })).await;
-    let told = idp.order("/logout", json!({ "person": "alice" })).await;
-    let real = told["tokens"][0].as_str().unwrap();
-    let answer = gate.oauth(TO, &[("logout_token", real)]).await;
-    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, ""));
-    assert_eq!(answer.headers["cache-control"], "no-store");
-    assert!(!is_live().await);
-    refused(&gate.oauth(TO, &[("logout_token", real)]).await);
-    // Told again about what has ended: that is how it should be.
-    let payload = URL_SAFE_NO_PAD.decode(real.split('.').nth(1).unwrap()).unwrap();
-    let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
-    let again = sign(payload["sid"].as_str().unwrap(), "3").await;
-    assert_eq!(gate.oauth(TO, &[("logout_token", &again)]).await.status, StatusCode::OK);
-}
-
-#[tokio::test]
-async fn f22_while_the_only_provider_is_away_the_choice_is_shown_and_an_account_here_gets_in() {
-    let (gate, idp, _) = world().await;
-    drop(idp);
-    let page = Browser::new(&gate).navigate("/oidc/test/start?next=%2Fdevice").await;
-    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(page.body.contains("provider_unavailable") && page.body.contains("Sessions that are open go on"));
-    let mut here = Browser::new(&gate);
-    let from = path(&gate, "/", None);
-    let choice = here.navigate(&from).await.location().to_owned();
-    assert!(choice.starts_with("/sign-in?next="), "{choice}");
-    let answer = here.sign_in(OWNER.0, OWNER.1, &from).await;
-    assert_eq!(answer.location(), from);
-    arrived(&gate, &here.navigate(&from).await);
-}
-
-#[tokio::test]
-async fn f22_who_is_in_stays_in_while_the_provider_fails_and_whoever_comes_back_is_told() {
-    let (gate, idp, _) = world().await;
-    let (mut here, mut there) = (Browser::new(&gate), idp.browser());
-    let alice = arrived(&gate, &come(&mut here, &mut there, &path(&gate, "/", None), "alice").await);
-    let mut coming = Browser::new(&gate);
-    let answer = coming.navigate(&path(&gate, "/", None)).await;
-    let back = at_provider(&mut idp.browser(), &answer, "bob").await;
-    let asked = async || idp.order("/count", json!({ "path": "/token" })).await["count"].as_u64().unwrap();
-    let before = asked().await;
-    idp.order("/faults", json!({ "status": 500 })).await;
-    gate.later(Duration::from_secs(301));
-    here.navigate("/device").await;
-    postern_web::look_after_sign_ins(&gate.state).await;
-    assert_eq!(asked().await, before + 1, "the provider was asked, and failed");
-    let still = arrived(&gate, &here.navigate(&path(&gate, "/", None)).await);
-    assert_eq!(still.sign_in, alice.sign_in);
-    let page = coming.navigate(&back).await;
-    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{page:?}");
-    assert!(page.body.contains("provider_unavailable") && !coming.jar.contains_key("__Host-postern"));
 }

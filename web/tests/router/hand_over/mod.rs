@@ -1,9 +1,12 @@
 //! From an application's host to our own and back, and the cookie that follows.
 
+mod cookies;
+mod sign_ins;
+
 use crate::gate::{Answer, Browser, Gate, ISSUER, OWNER};
 use axum::http::{StatusCode, header};
 use postern_ids::{SignInId, UserId};
-use postern_web::hand_over::{AppCookie, Arrived, Asked, HandOver, HandOverInvalid, StepUp};
+use postern_web::hand_over::{AppCookie, Arrived, Asked, HandOver, HandOverInvalid};
 use std::time::Duration;
 
 const HOST: &str = "grafana.apps.example";
@@ -213,169 +216,5 @@ async fn o05_a_link_that_leads_away_from_its_host_or_is_too_long_leads_to_the_fr
         assert!(answer.location().len() < 8 * 1024 + HOST.len() + "https://".len());
         let arrived = hand_over(&gate).redeem(HOST, PRE, &code(&answer), gate.now()).unwrap();
         assert_eq!((arrived.next.as_str(), arrived.also.len()), (arrives, also.len()), "{next}");
-    }
-}
-
-#[tokio::test]
-async fn c02_an_application_s_cookie_is_worth_nothing_anywhere_else() {
-    let gate = Gate::open().await;
-    let mut browser = signed_in(&gate).await;
-    let gateway = hand_over(&gate);
-    let here = path(&gate, &asked());
-    let code = code(&browser.navigate(&here).await);
-    let arrived = gateway.redeem(HOST, PRE, &code, gate.now()).unwrap();
-    let cookie = AppCookie { sign_in: arrived.sign_in, user: arrived.user, issued_at: gate.now() };
-    let text = gateway.seal_cookie(HOST, &cookie);
-    assert_eq!(gateway.open_cookie(HOST, &text), Some(cookie));
-    for host in ["wiki.apps.example", "GRAFANA.apps.example", "grafana.apps.example:8443", "gw.example", ""] {
-        assert_eq!(gateway.open_cookie(host, &text), None, "{host}");
-    }
-    // Nor is anything else of ours a cookie there: not a code, a request, the console's cookie or a form's.
-    let request = here.strip_prefix("/hand-over?request=").unwrap();
-    let jar = browser.jar.clone();
-    for other in [code.as_str(), request, &jar["__Host-postern"], &jar["__Host-postern-form"], ""] {
-        assert_eq!(gateway.open_cookie(HOST, other), None);
-    }
-    // At our own host it is not a sign-in.
-    let mut thief = Browser::new(&gate);
-    thief.jar.insert("__Host-postern".into(), text.clone());
-    assert!(thief.navigate("/device").await.location().starts_with("/sign-in?"));
-    let me = gate.get("/me", &text).await;
-    assert_eq!(me.status, StatusCode::UNAUTHORIZED);
-}
-
-#[tokio::test]
-async fn c08_of_100_000_changed_cookies_none_opens() {
-    let gate = Gate::open().await;
-    let gateway = hand_over(&gate);
-    let of = |n: u8| AppCookie {
-        sign_in: SignInId::from_bytes([n; 16]),
-        user: UserId::from_bytes([n + 100; 16]),
-        issued_at: gate.now(),
-    };
-    let (alice, bob) = (gateway.seal_cookie(HOST, &of(1)), gateway.seal_cookie(HOST, &of(2)));
-    assert_ne!(alice, gateway.seal_cookie(HOST, &of(1)), "no two seals are alike");
-    let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        chance ^= chance << 13;
-        chance ^= chance >> 7;
-        chance ^= chance << 17;
-        chance
-    };
-    for _ in 0..100_000 {
-        let mut bytes = alice.clone().into_bytes();
-        let at = usize::try_from(next()).unwrap() % bytes.len();
-        bytes[at] ^= 1 << (next() % 7);
-        let changed = String::from_utf8(bytes).unwrap();
-        assert_eq!(gateway.open_cookie(HOST, &changed), None, "{changed}");
-    }
-    // Halves of two people's cookies, and cookies that were cut. Both begin with the format and the key's name.
-    for cut in 1..alice.len() {
-        let halves = format!("{}{}", &alice[..cut], &bob[cut..]);
-        let is_whole = halves == alice || halves == bob;
-        assert_eq!(gateway.open_cookie(HOST, &halves).is_some(), is_whole, "{cut}");
-        assert_eq!(gateway.open_cookie(HOST, &alice[..cut]), None);
-    }
-    // Another key.
-    let other = Gate::open().await;
-    assert_eq!(hand_over(&other).open_cookie(HOST, &alice), None);
-}
-
-#[tokio::test]
-async fn c01_a_fresher_sign_in_is_another_one_and_the_old_one_ends() {
-    let gate = Gate::open().await;
-    let mut browser = signed_in(&gate).await;
-    let step_up = StepUp { max_age: Some(Duration::from_secs(900)), acr: None, mfa: false };
-    let here = path(&gate, &Asked { step_up: Some(step_up), ..asked() });
-    let before = redeemed(&gate, &browser.navigate(&here).await);
-    let old = browser.jar["__Host-postern"].clone();
-    gate.later(Duration::from_secs(1_000));
-    let here = path(
-        &gate,
-        &Asked { step_up: Some(StepUp { max_age: Some(Duration::ZERO), ..StepUp::default() }), ..asked() },
-    );
-    let again = browser.navigate(&here).await.location().to_owned();
-    assert!(again.starts_with("/sign-in/again?next=%2Fhand-over"), "{again}");
-    let csrf = browser.navigate(&again).await.field("csrf");
-    let wrong = [("csrf", &*csrf), ("next", &*here), ("password", "wrong")];
-    assert_eq!(browser.post("/sign-in/again", &wrong).await.status, StatusCode::UNAUTHORIZED);
-    // O8: the form cannot name somebody else; what it says of a name is not read.
-    let right = [("csrf", &*csrf), ("next", &*here), ("username", "mallory"), ("password", OWNER.1)];
-    let answer = browser.post("/sign-in/again", &right).await;
-    assert_eq!(answer.location(), here);
-    let after = redeemed(&gate, &browser.navigate(&here).await);
-    assert_eq!(after.user, before.user);
-    assert_ne!(after.sign_in, before.sign_in);
-    assert_ne!(browser.jar["__Host-postern"], old);
-    let ended = gate.store.sign_in(before.sign_in).await.unwrap().unwrap();
-    assert_eq!(ended.end_reason.as_deref(), Some("replaced"));
-    let mut replay = Browser::new(&gate);
-    replay.jar.insert("__Host-postern".into(), old);
-    assert!(replay.navigate("/device").await.location().starts_with("/sign-in?"));
-}
-
-#[tokio::test]
-async fn a_second_factor_is_not_asked_of_an_account_that_has_none() {
-    let gate = Gate::open().await;
-    let mut browser = signed_in(&gate).await;
-    for step_up in [
-        StepUp { mfa: true, ..StepUp::default() },
-        StepUp { acr: Some("urn:mfa".into()), ..StepUp::default() },
-    ] {
-        let here = path(&gate, &Asked { step_up: Some(step_up), ..asked() });
-        assert_eq!(browser.navigate(&here).await.status, StatusCode::FORBIDDEN);
-    }
-}
-
-fn redeemed(gate: &Gate, answer: &Answer) -> Arrived {
-    hand_over(gate).redeem(HOST, PRE, &code(answer), gate.now()).unwrap()
-}
-
-#[tokio::test]
-async fn o10_signing_out_ends_the_sign_in_and_no_cookie_of_it_comes_back() {
-    let gate = Gate::open().await;
-    let mut browser = signed_in(&gate).await;
-    let arrived = redeemed(&gate, &browser.navigate(&path(&gate, &asked())).await);
-    let copy = browser.jar.clone();
-    // Another site's link to the last page signs nobody out.
-    assert_eq!(browser.navigate("/signed-out").await.location(), "/sign-in");
-    assert!(gate.store.sign_in(arrived.sign_in).await.unwrap().unwrap().is_live(gate.now()));
-    let csrf = browser.navigate("/sign-in").await.field("csrf");
-    let answer = browser.post("/sign-out", &[("csrf", &csrf)]).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    let cleared: Vec<&str> =
-        answer.headers.get_all(header::SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap()).collect();
-    for cookie in &cleared {
-        // `__Host-` cookies go only when what takes them away has the same attributes.
-        assert!(cookie.contains("=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"), "{cookie}");
-    }
-    assert!(cleared.len() == 2 && !browser.jar.contains_key("__Host-postern"));
-    assert!(!gate.store.sign_in(arrived.sign_in).await.unwrap().unwrap().is_live(gate.now()));
-    let mut replay = Browser::new(&gate);
-    replay.jar = copy;
-    assert!(replay.navigate("/device").await.location().starts_with("/sign-in?"));
-    let answer = replay.navigate(&path(&gate, &asked())).await;
-    assert!(answer.location().starts_with("/sign-in?"), "the back button signs nobody in");
-    assert_eq!(replay.navigate("/signed-out").await.status, StatusCode::OK);
-}
-
-#[tokio::test]
-async fn c09_a_browser_that_nobody_uses_is_signed_out_after_eight_hours_and_any_after_a_day() {
-    const HOUR: Duration = Duration::from_secs(3_600);
-    let gate = Gate::open().await;
-    gate.owner().await;
-    let (mut used, mut left) = (Browser::new(&gate), Browser::new(&gate));
-    for browser in [&mut used, &mut left] {
-        browser.sign_in(OWNER.0, OWNER.1, "").await;
-    }
-    postern_web::look_after_sign_ins(&gate.state).await;
-    for hour in 1..=24 {
-        gate.later(HOUR);
-        let is_in = used.navigate("/device").await.status == StatusCode::OK;
-        assert_eq!(is_in, hour < 24, "hour {hour}");
-        postern_web::look_after_sign_ins(&gate.state).await;
-        if hour == 9 {
-            assert!(left.navigate("/device").await.location().starts_with("/sign-in?"), "nobody used it");
-        }
     }
 }
