@@ -15,6 +15,8 @@ mod pool;
 mod request;
 mod right;
 mod table;
+#[cfg(test)]
+mod test_store;
 mod up;
 mod upgrade;
 mod upstream;

@@ -1,6 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::*;
+use super::{super::test_store, *};
 use crate::policies::{Principals, wall_clock};
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
@@ -9,9 +9,7 @@ use postern_policy::{
     Revoked, Snapshot, SnapshotSource,
     model::{ResourceKind, Site, Target, Web},
 };
-use postern_store::{
-    Actor, Database, Expect, SecretHash, ServiceAccount, ServiceToken, Store, StoreConfig, User,
-};
+use postern_store::{Actor, Expect, SecretHash, ServiceAccount, ServiceToken, Store, User};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -73,15 +71,7 @@ fn policies(store: &Store, revoked: Revoked) -> Arc<Policies> {
 
 impl World {
     async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let database = Database::Sqlite { path: dir.path().join("store.db") };
-        let config = StoreConfig {
-            database,
-            master_key_file: dir.path().join("master.key"),
-            previous_master_key_files: Vec::new(),
-            migrate: true,
-        };
-        let store = Store::open(config, wall_clock()).await.unwrap();
+        let (store, dir) = test_store::open().await;
         let (app, ada) = (resource(1, Web::default()), UserId::mint(Timestamp::EPOCH, [1; 10]));
         let mut change = store.change(Actor::system("test"), wall_clock()).await.unwrap();
         change.put(&Site { id: app.site, name: name("office") }, Expect::New).await.unwrap();

@@ -1,13 +1,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::*;
+use super::{super::test_store, *};
 use crate::policies::wall_clock;
 use postern_ids::{GroupId, Name, ResourceId, ServiceAccountId, SiteId};
 use postern_policy::{
     Places, SnapshotSource,
     model::{Group, Identity, ResourceKind, Site, Web},
 };
-use postern_store::{Actor, Database, Expect, StoreConfig, Version};
+use postern_store::{Actor, Expect, Version};
 use postern_token::{Expect as Expected, KeySet, Verified, verify_assertion};
 
 const ISSUER: &str = "https://gw.example";
@@ -39,15 +39,7 @@ fn user(id: UserId, email: &str) -> User {
 
 impl World {
     async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let database = Database::Sqlite { path: dir.path().join("store.db") };
-        let config = StoreConfig {
-            database,
-            master_key_file: dir.path().join("master.key"),
-            previous_master_key_files: Vec::new(),
-            migrate: true,
-        };
-        let store = Store::open(config, wall_clock()).await.unwrap();
+        let (store, dir) = test_store::open().await;
         let keys = Arc::new(KeyRing::open(&store, ISSUER, wall_clock()).await.unwrap());
         let asserter = Asserter::new(store.clone(), Arc::clone(&keys), ISSUER.into());
         let ada = UserId::mint(Timestamp::EPOCH, [1; 10]);
