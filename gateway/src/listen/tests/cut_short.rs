@@ -1,7 +1,4 @@
 use super::*;
-use http_body_util::BodyExt;
-use hyper::client::conn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::{
     pin::Pin,
     sync::Mutex,
@@ -57,18 +54,5 @@ async fn an_answer_is_broken_off_though_its_peer_takes_nothing() {
 #[tokio::test]
 async fn a_stream_is_broken_off_though_its_peer_takes_nothing_and_its_neighbours_go_on() {
     let fixture = start_with(Mode::Tls, 100, PATIENT);
-    let (mut sender, connection) = conn::http2::Builder::new(TokioExecutor::new())
-        .initial_stream_window_size(1_000)
-        .handshake(TokioIo::new(fixture.h2().await))
-        .await
-        .unwrap();
-    let connection = tokio::spawn(connection);
-    let request = |path: &str| Request::get(format!("https://gate.test{path}")).body(Body::empty()).unwrap();
-    let stalled = sender.send_request(request("/until-a-word")).await.unwrap();
-    fixture.hello.word.notify_one();
-    fixture.hello.given_up.notified().await;
-    let neighbour = sender.send_request(request("/")).await.unwrap().into_body().collect().await.unwrap();
-    assert_eq!(neighbour.to_bytes(), "127.0.0.1");
-    stalled.into_body().collect().await.unwrap_err();
-    connection.abort();
+    http2::is_reset_alone(&fixture, "/until-a-word", || fixture.hello.word.notify_one()).await;
 }

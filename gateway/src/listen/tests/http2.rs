@@ -12,19 +12,7 @@ async fn h16_an_http2_peer_that_never_begins_is_closed() {
 #[tokio::test]
 async fn h15_a_stream_whose_peer_takes_nothing_is_reset_and_its_neighbours_go_on() {
     let fixture = start(Mode::Tls, 100);
-    let (mut sender, connection) = conn::http2::Builder::new(TokioExecutor::new())
-        .initial_stream_window_size(1_000)
-        .handshake(TokioIo::new(fixture.h2().await))
-        .await
-        .unwrap();
-    let connection = tokio::spawn(connection);
-    let request = |path: &str| Request::get(format!("https://gate.test{path}")).body(Body::empty()).unwrap();
-    let stalled = sender.send_request(request("/endless")).await.unwrap();
-    fixture.hello.given_up.notified().await;
-    let neighbour = sender.send_request(request("/")).await.unwrap().into_body().collect().await.unwrap();
-    assert_eq!(neighbour.to_bytes(), "127.0.0.1");
-    stalled.into_body().collect().await.unwrap_err();
-    connection.abort();
+    is_reset_alone(&fixture, "/endless", || ()).await;
 }
 
 #[tokio::test]
@@ -58,4 +46,22 @@ async fn h15_a_window_that_opens_byte_by_byte_does_not_keep_a_stream() {
         () = drip => unreachable!("the connection goes on"),
         () = reset => {}
     }
+}
+
+/// Opens a stream of which its peer takes nothing: it is reset after `then`, and its neighbours go on.
+pub(super) async fn is_reset_alone(fixture: &Fixture, path: &str, then: impl FnOnce()) {
+    let (mut sender, connection) = conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(1_000)
+        .handshake(TokioIo::new(fixture.h2().await))
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let request = |path: &str| Request::get(format!("https://gate.test{path}")).body(Body::empty()).unwrap();
+    let stalled = sender.send_request(request(path)).await.unwrap();
+    then();
+    fixture.hello.given_up.notified().await;
+    let neighbour = sender.send_request(request("/")).await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(neighbour.to_bytes(), "127.0.0.1");
+    stalled.into_body().collect().await.unwrap_err();
+    connection.abort();
 }
