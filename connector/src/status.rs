@@ -199,22 +199,7 @@ impl Status {
             let _ = writeln!(text, "resumable  {held} now, {detached} waiting for their client{longest}");
         }
         for link in &self.links {
-            let state = match link.state {
-                LinkState::Connecting => "connecting",
-                LinkState::Up => "up",
-                LinkState::Draining => "draining",
-                LinkState::Stopped => "stopped",
-            };
-            let _ = writeln!(
-                text,
-                "link       {} slot {}: {state} for {}",
-                link.gateway,
-                link.slot,
-                human(now.since(link.since))
-            );
-            if let Some(failure) = &link.last_failure {
-                let _ = writeln!(text, "           {} ago: {}", human(now.since(failure.at)), failure.reason);
-            }
+            link.describe(&mut text, now);
         }
         if let Some(refusal) = &self.last_refusal {
             let _ = writeln!(text, "refused    {} ago: {}", human(now.since(refusal.at)), refusal.reason);
@@ -225,6 +210,22 @@ impl Status {
             let _ = writeln!(text, "warning    {warning}");
         }
         text
+    }
+}
+
+impl LinkStatus {
+    fn describe(&self, text: &mut String, now: Timestamp) {
+        let state = match self.state {
+            LinkState::Connecting => "connecting",
+            LinkState::Up => "up",
+            LinkState::Draining => "draining",
+            LinkState::Stopped => "stopped",
+        };
+        let (gateway, slot, lasts) = (&self.gateway, self.slot, human(now.since(self.since)));
+        let _ = writeln!(text, "link       {gateway} slot {slot}: {state} for {lasts}");
+        if let Some(failure) = &self.last_failure {
+            let _ = writeln!(text, "           {} ago: {}", human(now.since(failure.at)), failure.reason);
+        }
     }
 }
 
