@@ -37,30 +37,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             reach::ssh::config::run(&home, &command, &resources)
         }
         Command::KnownHosts(command) => reach::ssh::print_known_hosts(&home, &command.host),
-        Command::Apply(command) => {
-            account::with_api(&home, async |api| admin::apply::run(api, &command, form).await).await
-        }
-        Command::Get(command) => {
-            account::with_api(&home, async |api| admin::get::run(api, &command, form).await).await
-        }
-        Command::Explain(command) => {
-            account::with_api(&home, async |api| admin::explain::run(api, &command, form).await).await
-        }
-        Command::Users(command) => {
-            account::with_api(&home, async |api| admin::users::run(api, &command, form).await).await
-        }
-        Command::Sessions(command) => {
-            account::with_api(&home, async |api| admin::sessions::run(api, &command, form).await).await
-        }
-        Command::Connectors(command) => {
-            account::with_api(&home, async |api| admin::connectors::run(api, &command, form).await).await
-        }
-        Command::HostKeys(command) => {
-            account::with_api(&home, async |api| admin::host_keys::run(api, &home, &command, form).await)
-                .await
-        }
-        Command::Tokens(command) => {
-            account::with_api(&home, async |api| admin::tokens::run(api, &command, form).await).await
+        Command::Admin(command) => {
+            account::with_api(&home, async |api| admin::run(api, &home, &command, form).await).await
         }
         Command::Completions { .. } => Ok(()),
     }

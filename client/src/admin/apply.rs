@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Reads the files, shows what would change, and changes it if that is wanted.
-pub async fn run(api: &Api<'_>, command: &Apply, form: Form) -> Result<(), Failure> {
+pub(super) async fn run(api: &Api<'_>, command: &Apply, form: Form) -> Result<(), Failure> {
     let request = ApplyRequest { documents: read_all(&command.files)?, expected_revision: None };
     let plan: Plan = api.post_json("apply?dry_run=true", &request).await?;
     if command.dry_run || plan.changes.is_empty() {

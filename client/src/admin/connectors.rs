@@ -9,7 +9,7 @@ use crate::{
 use postern_api::{ConnectorState, ConnectorView, KeyRotation, List};
 
 /// Does what the subcommand says.
-pub async fn run(api: &Api<'_>, command: &ConnectorsCommand, form: Form) -> Result<(), Failure> {
+pub(super) async fn run(api: &Api<'_>, command: &ConnectorsCommand, form: Form) -> Result<(), Failure> {
     match command {
         ConnectorsCommand::Ls => {
             let connectors = api.get::<List<ConnectorView>>("connectors").await?.items;

@@ -16,7 +16,7 @@ const LOOKS: u32 = 6;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 
 /// Prints the explanation.
-pub async fn run(api: &Api<'_>, command: &Explain, form: Form) -> Result<(), Failure> {
+pub(super) async fn run(api: &Api<'_>, command: &Explain, form: Form) -> Result<(), Failure> {
     let decision: DecisionView = match (&command.decision, &command.resource) {
         (Some(decision), _) => recorded(api, &format!("decisions/{decision}")).await?,
         (None, Some(resource)) => {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Prints one object or all of a kind.
-pub async fn run(api: &Api<'_>, command: &Get, form: Form) -> Result<(), Failure> {
+pub(super) async fn run(api: &Api<'_>, command: &Get, form: Form) -> Result<(), Failure> {
     let kind = command.kind.path();
     let objects: Vec<Object<Value>> = match &command.name {
         Some(name) => {

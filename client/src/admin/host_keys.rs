@@ -14,7 +14,12 @@ use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_STANDARD_NO_PAD};
 use postern_api::{HostKeyView, HostKeysRequest, List, MyResource};
 
 /// Does what the subcommand says.
-pub async fn run(api: &Api<'_>, home: &Home, command: &HostKeysCommand, form: Form) -> Result<(), Failure> {
+pub(super) async fn run(
+    api: &Api<'_>,
+    home: &Home,
+    command: &HostKeysCommand,
+    form: Form,
+) -> Result<(), Failure> {
     match command {
         HostKeysCommand::Ls { resource } => print(form, &known(api, resource.as_str()).await?),
         HostKeysCommand::Probe { resource } => {

@@ -9,7 +9,7 @@ use crate::{
 use postern_api::{EndSessionReply, List, SessionView};
 
 /// Does what the subcommand says.
-pub async fn run(api: &Api<'_>, command: &SessionsCommand, form: Form) -> Result<(), Failure> {
+pub(super) async fn run(api: &Api<'_>, command: &SessionsCommand, form: Form) -> Result<(), Failure> {
     match command {
         SessionsCommand::Ls(wanted) => {
             let sessions = api.get::<List<SessionView>>(&query(wanted)?).await?.items;

@@ -15,7 +15,7 @@ use postern_ids::TokenId;
 use std::path::Path;
 
 /// Does what the subcommand says.
-pub async fn run(api: &Api<'_>, command: &TokensCommand, form: Form) -> Result<(), Failure> {
+pub(super) async fn run(api: &Api<'_>, command: &TokensCommand, form: Form) -> Result<(), Failure> {
     match command {
         TokensCommand::Create(create) => self::create(api, create, form).await,
         TokensCommand::Ls => {

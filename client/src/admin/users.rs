@@ -10,7 +10,7 @@ use postern_api::{List, Object, UserSwitched};
 use serde_json::Value;
 
 /// Does what the subcommand says.
-pub async fn run(api: &Api<'_>, command: &UsersCommand, form: Form) -> Result<(), Failure> {
+pub(super) async fn run(api: &Api<'_>, command: &UsersCommand, form: Form) -> Result<(), Failure> {
     match command {
         UsersCommand::Ls => list(api, form).await,
         UsersCommand::Disable { user } => switch(api, user, "disable", form).await,

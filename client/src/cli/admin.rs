@@ -6,6 +6,32 @@ use postern_api::ObjectKind;
 use postern_ids::{DecisionId, SessionId};
 use std::{path::PathBuf, time::Duration};
 
+/// The commands that administer: each asks the gateway's API.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Apply declarative documents: show what would change, ask, then change it all or nothing
+    Apply(Apply),
+    /// Show objects: sites, resources, groups, users, grants, policies, …
+    Get(Get),
+    /// Explain a decision, or what would be decided
+    Explain(Explain),
+    /// List, disable and enable people
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// List and end sessions
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
+    /// List and revoke connectors
+    #[command(subcommand)]
+    Connectors(ConnectorsCommand),
+    /// Learn and confirm the host keys of SSH resources, so that everybody's ssh checks them
+    #[command(subcommand)]
+    HostKeys(HostKeysCommand),
+    /// Create, list and revoke tokens for connectors and programs
+    #[command(subcommand)]
+    Tokens(TokensCommand),
+}
+
 /// Arguments of `apply`.
 #[derive(Debug, Args)]
 #[command(after_help = "A file is a stream of YAML documents, each with a `kind` and a `name`:\n\n  \

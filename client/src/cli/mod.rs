@@ -6,8 +6,8 @@ mod apps;
 
 pub use access::{Forward, KnownHosts, Login, Mapping, Proxy, Ssh, SshConfig, SshDestination};
 pub use admin::{
-    Apply, ConnectorsCommand, Explain, Get, HostKeysCommand, Output, SessionsCommand, SessionsLs,
-    TokensCommand, TokensCreate, UsersCommand,
+    AdminCommand, Apply, ConnectorsCommand, Explain, Get, HostKeysCommand, Output, SessionsCommand,
+    SessionsLs, TokensCommand, TokensCreate, UsersCommand,
 };
 pub use apps::{Curl, TokenCommand, TokenCreate};
 
@@ -69,27 +69,9 @@ pub enum Command {
     /// Print the known host keys of a resource (for ssh's KnownHostsCommand)
     #[command(hide = true)]
     KnownHosts(KnownHosts),
-    /// Apply declarative documents: show what would change, ask, then change it all or nothing
-    Apply(Apply),
-    /// Show objects: sites, resources, groups, users, grants, policies, …
-    Get(Get),
-    /// Explain a decision, or what would be decided
-    Explain(Explain),
-    /// List, disable and enable people
-    #[command(subcommand)]
-    Users(UsersCommand),
-    /// List and end sessions
-    #[command(subcommand)]
-    Sessions(SessionsCommand),
-    /// List and revoke connectors
-    #[command(subcommand)]
-    Connectors(ConnectorsCommand),
-    /// Learn and confirm the host keys of SSH resources, so that everybody's ssh checks them
-    #[command(subcommand)]
-    HostKeys(HostKeysCommand),
-    /// Create, list and revoke tokens for connectors and programs
-    #[command(subcommand)]
-    Tokens(TokensCommand),
+    /// The commands that administer
+    #[command(flatten)]
+    Admin(AdminCommand),
     /// Print a completion script for your shell
     Completions {
         /// The shell
