@@ -1,6 +1,6 @@
 //! Dialing in as a connector: who may, who may not, and what a link is worth.
 
-use crate::support::{Bearer, Enrolled, PATIENCE, Prover, Scene, open, refused};
+use crate::support::{Bearer, Enrolled, PATIENCE, Prover, Scene, Served, open, refused};
 use http::{HeaderValue, StatusCode};
 use postern_ids::{ConnectorId, Refusal};
 use postern_token::{Alg, SigningKey};
@@ -121,22 +121,15 @@ async fn t11_a_key_that_was_never_enrolled_is_told_so_for_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t11_a_revoked_connector_loses_its_links_and_sessions_and_never_comes_back() {
-    let scene = Scene::start().await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let account = scene.account("robot").await;
-    scene.grant(&account, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
-    let _session = open(&link, "db-1").await.unwrap();
+    let Served { scene, connector, echo, link, .. } = &Served::start().await;
+    let _session = open(link, "db-1").await.unwrap();
     let mut change = scene.change().await;
     change.revoke_connector(connector.id).await.unwrap();
     scene.commit(change).await;
     let closed = tokio::time::timeout(PATIENCE, echo.link.closed()).await.unwrap();
     assert_eq!(closed.code, 4412);
     scene.until(|| scene.node.live().is_empty()).await;
-    let error = scene.dial_connector(&connector, 0).await.unwrap_err();
+    let error = scene.dial_connector(connector, 0).await.unwrap_err();
     assert!(error.is_final());
     assert_eq!(refusal(Err(error)).code.as_deref(), Some("connector_revoked"));
 }
@@ -160,17 +153,10 @@ async fn f04_new_sessions_go_to_the_second_connector_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_goes_away_gets_no_new_sessions() {
-    let scene = Scene::start().await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let account = scene.account("robot").await;
-    scene.grant(&account, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
-    let kept = open(&link, "db-1").await.unwrap();
+    let Served { scene, echo, link, .. } = &Served::start().await;
+    let kept = open(link, "db-1").await.unwrap();
     echo.link.go_away(1012, "restarting");
-    while open(&link, "db-1").await.is_ok() {
+    while open(link, "db-1").await.is_ok() {
         tokio::task::yield_now().await;
     }
     assert_eq!(scene.node.live().len(), 1, "the open one goes on");

@@ -1,7 +1,7 @@
 //! Peers that proved who they are and then break the rules: they lose their link, and nobody else loses anything.
 
 use crate::support::{
-    Account, Echo, PATIENCE, Scene,
+    Account, Echo, PATIENCE, Scene, Served,
     raw_peer::{CREDIT, DATA, FIN, Heard, OPENED, REFUSED, RawPeer, frame, open, request},
 };
 use postern_ids::{ConnectorId, Refusal};
@@ -124,25 +124,18 @@ async fn t10_what_a_connector_says_of_itself_in_headers_is_ignored() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t12_each_open_on_a_link_is_decided_for_itself() {
-    let scene = Scene::start().await;
-    let site = scene.site("office").await;
-    let mine = scene.resource(site, "db-1").await;
-    scene.resource(site, "db-2").await;
-    let account = scene.account("robot").await;
-    let grant = scene.grant(&account, mine).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
-    crate::support::open(&link, "db-1").await.unwrap();
+    let Served { scene, site, account, grant, echo, link, .. } = &Served::start().await;
+    scene.resource(*site, "db-2").await;
+    crate::support::open(link, "db-1").await.unwrap();
     // The link was let in, and the lane before this one: this one is not.
-    assert_eq!(crate::support::refused(&link, "db-2").await, Refusal::Denied.code());
+    assert_eq!(crate::support::refused(link, "db-2").await, Refusal::Denied.code());
     let mut change = scene.change().await;
-    change.delete::<postern_policy::model::Grant>(&grant, postern_store::Expect::Any).await.unwrap();
+    change.delete::<postern_policy::model::Grant>(grant, postern_store::Expect::Any).await.unwrap();
     scene.commit(change).await;
-    assert_eq!(crate::support::refused(&link, "db-1").await, Refusal::Denied.code());
+    assert_eq!(crate::support::refused(link, "db-1").await, Refusal::Denied.code());
     // More than one request in one Open leaves open which of them was meant.
     let doubled = request("db-1") + &request("db-2");
-    let mut peer = RawPeer::client(&scene, &account.token).await;
+    let mut peer = RawPeer::client(scene, &account.token).await;
     peer.say(&open(1, &doubled)).await;
     let Heard::Frame { payload, .. } = peer.until(REFUSED).await else { panic!("not refused") };
     assert_eq!(payload[..2], Refusal::BadRequest.code().to_be_bytes());

@@ -1,6 +1,6 @@
 //! Policy that changes under live sessions.
 
-use crate::support::{Account, PATIENCE, Scene, name, now, open, refused};
+use crate::support::{Account, PATIENCE, Scene, Served, name, now, open, refused};
 use postern_ids::{Ended, GroupId, PolicyId, Refusal, ResourceId, SiteId};
 use postern_policy::model::{
     Grant, Group, PolicyText, PrincipalId, Resource, ResourceKind, Selector, Subject,
@@ -30,17 +30,10 @@ async fn garbage(scene: &Scene) -> PolicyId {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_does_not_compile_leaves_the_older_one_in_force() {
-    let scene = Scene::start().await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let account = scene.account("robot").await;
-    scene.grant(&account, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let _echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
-    let _kept = open(&link, "db-1").await.unwrap();
-    let broken = garbage(&scene).await;
-    let _second = open(&link, "db-1").await.unwrap();
+    let Served { scene, link, .. } = &Served::start().await;
+    let _kept = open(link, "db-1").await.unwrap();
+    let broken = garbage(scene).await;
+    let _second = open(link, "db-1").await.unwrap();
     assert_eq!(scene.node.live().len(), 2);
     let mut change = scene.change().await;
     change.delete::<PolicyText>(&broken, Expect::Any).await.unwrap();
@@ -50,16 +43,9 @@ async fn a_policy_that_does_not_compile_leaves_the_older_one_in_force() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_policy_keeps_nobody_in_whose_token_was_revoked() {
-    let scene = Scene::start().await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let account = scene.account("robot").await;
-    scene.grant(&account, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let _echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
-    let _session = open(&link, "db-1").await.unwrap();
-    garbage(&scene).await;
+    let Served { scene, account, link, .. } = &Served::start().await;
+    let _session = open(link, "db-1").await.unwrap();
+    garbage(scene).await;
     let mut change = scene.change().await;
     change.revoke_service_token(account.token_id).await.unwrap();
     change.commit().await.unwrap();
@@ -69,18 +55,11 @@ async fn a_broken_policy_keeps_nobody_in_whose_token_was_revoked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_ends_when_its_grant_expires() {
-    let scene = Scene::start().await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let account = scene.account("robot").await;
-    let grant = scene.grant(&account, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let _echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
-    let lane = open(&link, "db-1").await.unwrap().lane;
+    let Served { scene, grant, link, .. } = &Served::start().await;
+    let lane = open(link, "db-1").await.unwrap().lane;
     let expires_at = now().plus(Duration::from_millis(700));
     let mut change = scene.change().await;
-    let stored = change.find::<Grant>(&grant).await.unwrap().unwrap();
+    let stored = change.find::<Grant>(grant).await.unwrap().unwrap();
     let limited = Grant { expires_at: Some(expires_at), ..stored.value };
     change.put(&limited, Expect::At(stored.version)).await.unwrap();
     scene.commit(change).await;
@@ -88,7 +67,7 @@ async fn a_session_ends_when_its_grant_expires() {
     let told = reset_code(lane).await;
     assert!(now() >= expires_at && now().since(expires_at) < Duration::from_secs(1));
     assert!(told.contains(Ended::Expired.sentence()), "{told}");
-    assert_eq!(refused(&link, "db-1").await, Refusal::Denied.code());
+    assert_eq!(refused(link, "db-1").await, Refusal::Denied.code());
 }
 
 #[tokio::test(flavor = "multi_thread")]

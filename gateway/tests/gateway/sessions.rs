@@ -1,6 +1,6 @@
 //! Sessions through a whole gateway: TLS on loopback, an embedded store, real links on both sides.
 
-use crate::support::{PATIENCE, Scene, open, refused, streams::reset_code};
+use crate::support::{PATIENCE, Scene, Served, open, refused, streams::reset_code};
 use postern_ids::{Ended, Refusal};
 use postern_policy::model::Grant;
 use postern_store::{Expect, SessionFilter};
@@ -9,18 +9,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_allowed_session_carries_bytes_both_ways_and_ends_once() {
-    let scene = Scene::start().await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let account = scene.account("robot").await;
-    scene.grant(&account, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
+    let Served { scene, resource, echo, link, .. } = &Served::start().await;
 
-    let opened = open(&link, "db-1").await.unwrap();
+    let opened = open(link, "db-1").await.unwrap();
     let reply: postern_api::tunnel::OpenReply = serde_json::from_slice(&opened.metadata).unwrap();
-    assert_eq!(reply.resource.id, resource);
+    assert_eq!(reply.resource.id, *resource);
     let mut lane = opened.lane;
     lane.write_all(b"hello").await.unwrap();
     lane.shutdown().await.unwrap();
@@ -32,7 +25,7 @@ async fn an_allowed_session_carries_bytes_both_ways_and_ends_once() {
     let keys = postern_token::claimed_connector(&grant);
     assert!(keys.is_err(), "a grant is no dial");
     scene.until(|| scene.node.live().is_empty()).await;
-    let session = ended(&scene, Ended::Finished).await;
+    let session = ended(scene, Ended::Finished).await;
     assert_eq!((session.bytes_up, session.bytes_down), (5, 5));
 }
 
@@ -54,18 +47,11 @@ async fn a_denied_session_reaches_no_target() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deleting_a_grant_cuts_its_live_session_within_a_second() {
-    let scene = Scene::start().await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let account = scene.account("robot").await;
-    let grant = scene.grant(&account, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
-    let mut lane = open(&link, "db-1").await.unwrap().lane;
+    let Served { scene, grant, echo, link, .. } = &Served::start().await;
+    let mut lane = open(link, "db-1").await.unwrap().lane;
 
     let mut change = scene.change().await;
-    change.delete::<Grant>(&grant, Expect::Any).await.unwrap();
+    change.delete::<Grant>(grant, Expect::Any).await.unwrap();
     let at = Instant::now();
     change.commit().await.unwrap();
     let mut rest = Vec::new();
@@ -74,21 +60,15 @@ async fn deleting_a_grant_cuts_its_live_session_within_a_second() {
     scene.until(|| *echo.ends.lock().unwrap() == 1).await;
     let took = at.elapsed();
     assert!(took < Duration::from_secs(1), "{took:?}");
-    ended(&scene, Ended::Revoked).await;
-    assert_eq!(refused(&link, "db-1").await, Refusal::Denied.code());
+    ended(scene, Ended::Revoked).await;
+    assert_eq!(refused(link, "db-1").await, Refusal::Denied.code());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn revoking_the_token_cuts_its_sessions_with_the_reason_and_closes_their_links() {
     /// Enough that a close which overtakes the reset of a session is seen.
     const LINKS: usize = 16;
-    let scene = Scene::start().await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let account = scene.account("robot").await;
-    scene.grant(&account, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let _echo = scene.echo(&connector).await;
+    let Served { scene, account, .. } = &Served::start().await;
     let mut links = Vec::new();
     for _ in 0..LINKS {
         let (link, incoming) = scene.dial_client(&account.token).await.unwrap();
@@ -120,36 +100,24 @@ async fn a_session_without_a_connector_is_refused_and_recorded_as_not_opened() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t04_opening_too_many_sessions_is_refused_for_that_principal_only() {
-    let scene = Scene::start_with(&[("limits.sessions_per_principal", "3")]).await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let (account, other) = (scene.account("robot").await, scene.account("other").await);
-    scene.grant(&account, resource).await;
-    scene.grant(&other, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let _echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
+    let limit = [("limits.sessions_per_principal", "3")];
+    let Served { scene, resource, link, .. } = &Served::start_with(&limit).await;
+    let other = scene.account("other").await;
+    scene.grant(&other, *resource).await;
     let mut held = Vec::new();
     for _ in 0..3 {
-        held.push(open(&link, "db-1").await.unwrap());
+        held.push(open(link, "db-1").await.unwrap());
     }
-    assert_eq!(refused(&link, "db-1").await, Refusal::Limit.code());
+    assert_eq!(refused(link, "db-1").await, Refusal::Limit.code());
     let (link, _incoming) = scene.dial_client(&other.token).await.unwrap();
     open(&link, "db-1").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drained_gateway_refuses_new_sessions_lets_old_ones_finish_and_records_the_rest() {
-    let scene = Scene::start_with(&[("limits.drain_seconds", "1")]).await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let account = scene.account("robot").await;
-    scene.grant(&account, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let _echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
+    let served = Served::start_with(&[("limits.drain_seconds", "1")]).await;
+    let Served { scene: Scene { node, dir }, link, incoming: _incoming, echo: _echo, .. } = served;
     let _kept = open(&link, "db-1").await.unwrap();
-    let Scene { node, dir } = scene;
     node.begin_stop();
     assert!(open(&link, "db-1").await.is_err());
     assert!(node.stop().await);
@@ -161,15 +129,8 @@ async fn a_drained_gateway_refuses_new_sessions_lets_old_ones_finish_and_records
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_proxy_that_ended_tls_a_session_works_all_the_same() {
     let proxied = [("listen.mode", "http_behind_proxy"), ("listen.trusted_proxies", "127.0.0.0/8")];
-    let scene = Scene::start_with(&proxied).await;
-    let site = scene.site("office").await;
-    let resource = scene.resource(site, "db-1").await;
-    let account = scene.account("robot").await;
-    scene.grant(&account, resource).await;
-    let connector = scene.connector(site, "edge-1").await;
-    let _echo = scene.echo(&connector).await;
-    let (link, _incoming) = scene.dial_client(&account.token).await.unwrap();
-    let mut lane = open(&link, "db-1").await.unwrap().lane;
+    let Served { link, .. } = &Served::start_with(&proxied).await;
+    let mut lane = open(link, "db-1").await.unwrap().lane;
     lane.write_all(b"hello").await.unwrap();
     let mut back = [0; 5];
     lane.read_exact(&mut back).await.unwrap();

@@ -5,11 +5,13 @@ mod credentials;
 pub(crate) mod holder;
 pub(crate) mod person;
 pub(crate) mod raw_peer;
+mod served;
 pub(crate) mod siblings;
 pub(crate) mod stage;
 pub(crate) mod streams;
 
 pub(crate) use credentials::{Account, Bearer, Enrolled, Prover};
+pub(crate) use served::Served;
 pub(crate) use stage::Stage;
 
 use bytes::Bytes;
