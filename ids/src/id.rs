@@ -6,10 +6,12 @@ use uuid::Uuid;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const ENCODED_LEN: usize = 26;
+/// What follows the prefix, for those who never saw an id.
+const EXAMPLE: &str = "01m8f0gz09e31tsg9kmr30mzr5";
 
 /// Text that is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a {kind} id: expected {prefix} and 26 characters of base 32")]
+#[error("not the id of a {kind}, which is {prefix} and 26 letters and digits, such as {prefix}{EXAMPLE}")]
 pub struct ParseIdError {
     kind: &'static str,
     prefix: &'static str,
@@ -40,7 +42,7 @@ fn decode(text: &str) -> Option<u128> {
 }
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal, $kind:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Uuid);
@@ -86,7 +88,7 @@ macro_rules! ids {
                 text.strip_prefix($prefix)
                     .and_then(decode)
                     .map(|value| Self(Uuid::from_u128(value)))
-                    .ok_or(ParseIdError { kind: stringify!($name), prefix: $prefix })
+                    .ok_or(ParseIdError { kind: $kind, prefix: $prefix })
             }
         }
 
@@ -107,35 +109,35 @@ macro_rules! ids {
 
 ids! {
     /// One private network.
-    SiteId = "sit_";
+    SiteId = "sit_", "site";
     /// One agent of a site.
-    ConnectorId = "con_";
+    ConnectorId = "con_", "connector";
     /// One process start of a connector.
-    InstanceId = "ins_";
+    InstanceId = "ins_", "connector process";
     /// Something reachable at a site.
-    ResourceId = "res_";
+    ResourceId = "res_", "resource";
     /// A person.
-    UserId = "usr_";
+    UserId = "usr_", "user";
     /// A set of principals.
-    GroupId = "grp_";
+    GroupId = "grp_", "group";
     /// A principal that is a program.
-    ServiceAccountId = "sva_";
+    ServiceAccountId = "sva_", "service account";
     /// The simple form of a rule; compiles to Cedar.
-    GrantId = "gra_";
+    GrantId = "gra_", "grant";
     /// A rule written as Cedar text.
-    PolicyId = "pol_";
+    PolicyId = "pol_", "policy";
     /// The SSO session behind a person's sessions.
-    SignInId = "sin_";
+    SignInId = "sin_", "sign-in";
     /// One admitted access.
-    SessionId = "ses_";
+    SessionId = "ses_", "session";
     /// One allow or deny.
-    DecisionId = "dec_";
+    DecisionId = "dec_", "decision";
     /// A secret that was issued: enrolment, service-account or refresh token, device code.
-    TokenId = "tok_";
+    TokenId = "tok_", "token";
     /// One gateway process' state directory.
-    NodeId = "nod_";
+    NodeId = "nod_", "gateway node";
     /// A resumable byte stream; the client chooses it.
-    StreamId = "str_";
+    StreamId = "str_", "stream";
 }
 
 #[cfg(test)]
@@ -148,6 +150,15 @@ mod tests {
         let id = SessionId::mint(Timestamp::from_secs(1_700_000_000), [7; 10]);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!(id.to_string().starts_with("ses_"));
+    }
+
+    #[test]
+    fn what_is_no_id_is_told_in_words_and_shown_a_right_one() {
+        let told = |text: &str| text.parse::<DecisionId>().map_err(|error| error.to_string());
+        let said = "not the id of a decision, which is dec_ and 26 letters and digits, such as \
+                    dec_01m8f0gz09e31tsg9kmr30mzr5";
+        assert_eq!(told("nonsense"), Err(said.to_owned()));
+        assert!(said.rsplit(' ').next().is_some_and(|shown| told(shown).is_ok()));
     }
 
     #[test]

@@ -15,20 +15,25 @@ pub enum NameError {
         max: usize,
     },
     /// A character outside the alphabet of this kind.
-    #[error("character {0:?} is not allowed here")]
-    Character(char),
+    #[error("character {bad:?} is not allowed: use {alphabet}")]
+    Character {
+        /// The first such character.
+        bad: char,
+        /// What the alphabet holds, in words.
+        alphabet: &'static str,
+    },
     /// It starts or ends with punctuation.
     #[error("must start and end with a letter or a digit")]
     Edge,
 }
 
-fn check(text: &str, max: usize, allowed: fn(char) -> bool) -> Result<(), NameError> {
+fn check(text: &str, max: usize, allowed: fn(char) -> bool, alphabet: &'static str) -> Result<(), NameError> {
     let len = text.chars().count();
     if len == 0 || len > max {
         return Err(NameError::Length { len, max });
     }
     if let Some(bad) = text.chars().find(|&c| !allowed(c)) {
-        return Err(NameError::Character(bad));
+        return Err(NameError::Character { bad, alphabet });
     }
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     if !edge(text.chars().next()) || !edge(text.chars().next_back()) {
@@ -38,7 +43,7 @@ fn check(text: &str, max: usize, allowed: fn(char) -> bool) -> Result<(), NameEr
 }
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident { max: $max:literal, allowed: $allowed:expr })*) => {$(
+    ($($(#[$doc:meta])* $name:ident { max: $max:literal, allowed: $allowed:expr, alphabet: $alphabet:literal })*) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
@@ -58,7 +63,7 @@ macro_rules! names {
             type Err = NameError;
 
             fn from_str(text: &str) -> Result<Self, NameError> {
-                check(text, $max, $allowed)?;
+                check(text, $max, $allowed, $alphabet)?;
                 Ok(Self(text.into()))
             }
         }
@@ -87,11 +92,23 @@ macro_rules! names {
 names! {
     /// The name of a site, resource, group, grant, policy, connector or service account: lower-case letters,
     /// digits, `.`, `_` and `-`, at most 63 characters, a letter or digit at both ends.
-    Name { max: 63, allowed: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-') }
+    Name {
+        max: 63,
+        allowed: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'),
+        alphabet: "lower-case letters, digits, `.`, `_` and `-`"
+    }
     /// The key of a label; the alphabet of [`Name`].
-    LabelKey { max: 63, allowed: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-') }
+    LabelKey {
+        max: 63,
+        allowed: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'),
+        alphabet: "lower-case letters, digits, `.`, `_` and `-`"
+    }
     /// The value of a label: letters of both cases, digits, `.`, `_` and `-`.
-    LabelValue { max: 63, allowed: |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') }
+    LabelValue {
+        max: 63,
+        allowed: |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'),
+        alphabet: "letters, digits, `.`, `_` and `-`"
+    }
 }
 
 #[cfg(test)]
@@ -105,5 +122,12 @@ mod tests {
         }
         assert!("x".repeat(64).parse::<Name>().is_err());
         assert!("db-1.prod_eu".parse::<Name>().is_ok());
+    }
+
+    #[test]
+    fn a_refused_character_is_told_with_what_is_allowed() {
+        let told = "Olivia".parse::<Name>().map_err(|error| error.to_string());
+        let said = "character 'O' is not allowed: use lower-case letters, digits, `.`, `_` and `-`";
+        assert_eq!(told, Err(said.to_owned()));
     }
 }
