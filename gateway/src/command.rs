@@ -7,9 +7,12 @@ use crate::{
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+const EXIT_CODES: &str = "Exit codes: 0 stopped as asked, 64 wrong usage, 69 something needed is not there, 70 a mistake of ours, \
+75 try again later, 77 a right is lacking, 78 configuration mistake.";
+
 /// The public server of Postern: connectors dial in, people come in, and nothing passes that policy does not allow.
 #[derive(Debug, Parser)]
-#[command(name = "postern-gateway", version, about, arg_required_else_help = true)]
+#[command(name = "postern-gateway", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Command {
     /// What to do.
     #[command(subcommand)]
@@ -55,8 +58,8 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS")]
     pub internal: Option<String>,
     /// Any other setting, such as --set limits.opens_burst=800.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -70,12 +73,14 @@ impl Settings {
         ];
         let mut flags: Vec<(&str, &str, &str)> =
             named.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value?))).collect();
-        flags.extend(self.set.iter().map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            ("--set", key, value)
-        }));
+        flags.extend(self.set.iter().map(|(key, value)| ("--set", key.as_str(), value.as_str())));
         Config::load(self.config.as_deref(), std::env::vars(), &flags)
     }
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, such as limits.opens_burst=800")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// Reads the configuration, or fails with every mistake that it has.

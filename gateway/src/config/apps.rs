@@ -31,21 +31,19 @@ impl Reader<'_> {
     }
 }
 
-impl Config {
-    /// What works but should be thought about, a sentence each.
-    pub fn warnings(&self) -> Vec<String> {
-        let Some(apps) = &self.apps_domain else { return Vec::new() };
-        let consoles = std::iter::once(&self.public_url).chain(&self.gateways);
-        let mut shared: Vec<&str> = consoles.filter_map(|url| shared_domain(url.host_str()?, apps)).collect();
-        shared.dedup();
-        let said = shared.into_iter().map(|domain| {
-            format!(
-                "apps_domain and a gateway share {domain}: an application can set cookies for all of it, which a browser \
-                 then sends to the console as well. Ours cannot be replaced that way; a domain of its own is still better"
-            )
-        });
-        said.collect()
-    }
+/// A domain that applications and a gateway have in common, a sentence each.
+pub(super) fn shared_domains(config: &Config) -> Vec<String> {
+    let Some(apps) = &config.apps_domain else { return Vec::new() };
+    let mut shared: Vec<&str> =
+        config.addresses().filter_map(|url| shared_domain(url.host_str()?, apps)).collect();
+    shared.dedup();
+    let said = shared.into_iter().map(|domain| {
+        format!(
+            "apps_domain and a gateway share {domain}: an application can set cookies for all of it, which a browser \
+             then sends to the console as well. Ours cannot be replaced that way; a domain of its own is still better"
+        )
+    });
+    said.collect()
 }
 
 /// Whether a host is the domain or lies inside it.

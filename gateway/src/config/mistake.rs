@@ -3,7 +3,9 @@
 use std::{fmt, path::PathBuf};
 
 /// Where a setting was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// In the order of reading: the file from its top, then the environment, then flags; what stands nowhere comes last.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// A line of the configuration file.
     File {
@@ -58,6 +60,19 @@ impl fmt::Display for Mistake {
 /// Everything that is wrong with a configuration; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Mistakes(pub Vec<Mistake>);
+
+impl Mistakes {
+    /// In the order in which a reader goes through what was written.
+    pub(super) fn in_order(mut mistakes: Vec<Mistake>) -> Self {
+        mistakes.sort_by(|a, b| a.at.cmp(&b.at));
+        Self(mistakes)
+    }
+
+    /// Those in what was given; nothing is called missing that a file may hold which could not be read.
+    pub(super) fn in_what_was_given(self) -> Self {
+        Self(self.0.into_iter().filter(|mistake| mistake.at != Origin::Nowhere).collect())
+    }
+}
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,6 +11,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod urls;
+mod warnings;
 
 pub use apps::is_within;
 pub use difference::Difference;
@@ -157,14 +158,13 @@ impl Config {
     ) -> Result<Self, Mistakes> {
         let mut mistakes = Vec::new();
         let mut settings = Settings::default();
-        if let Some(path) = file {
-            read_file(path, &mut settings, &mut mistakes);
-        }
+        let is_read = file.is_none_or(|path| read_file(path, &mut settings, &mut mistakes));
         settings.read_env(env, &mut mistakes);
         for (flag, key, value) in flags {
             settings.read_flag(flag, key, value, &mut mistakes);
         }
-        parse::config(&settings, mistakes)
+        let config = parse::config(&settings, mistakes);
+        if is_read { config } else { config.map_err(Mistakes::in_what_was_given) }
     }
 
     /// The file of the master key.
@@ -173,8 +173,11 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path, settings: &mut Settings, mistakes: &mut Vec<Mistake>) {
-    match std::fs::read_to_string(path) {
+/// Reads the settings of a file; says whether it could be read.
+fn read_file(path: &Path, settings: &mut Settings, mistakes: &mut Vec<Mistake>) -> bool {
+    let text = std::fs::read_to_string(path);
+    let is_read = text.is_ok();
+    match text {
         Ok(text) => settings.read_toml(path, &text, mistakes),
         Err(error) => mistakes.push(Mistake::new(
             Origin::File { path: path.to_owned(), line: 1 },
@@ -190,4 +193,5 @@ fn read_file(path: &Path, settings: &mut Settings, mistakes: &mut Vec<Mistake>) 
     {
         mistakes.push(mistake);
     }
+    is_read
 }

@@ -5,7 +5,7 @@ use super::{
     reader::Reader,
 };
 use ipnet::IpNet;
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 const STATE_DIR: &str = "/var/lib/postern";
 const LISTEN: &str = "[::]:443";
@@ -49,7 +49,7 @@ pub(super) fn config(settings: &Settings, mistakes: Vec<Mistake>) -> Result<Conf
                 limits,
             })
         }
-        _ => Err(Mistakes(reader.mistakes)),
+        _ => Err(Mistakes::in_order(reader.mistakes)),
     }
 }
 
@@ -184,9 +184,7 @@ impl Reader<'_> {
     }
 
     fn limits(&mut self) -> Option<Limits> {
-        let mut number = |key: &str, default: &str| {
-            self.parsed::<NonZeroU32>(key, default, "write a whole number above zero")
-        };
+        let mut number = |key: &str, default: &str| self.whole_number(key, default);
         // Each is read before any is required, so that every mistake is told.
         let connections = number("limits.connections", "65536");
         let connections_per_ip = number("limits.connections_per_ip", "1024");

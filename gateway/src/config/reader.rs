@@ -1,7 +1,7 @@
 //! Reading single settings: what is there is parsed, what is wrong is noted, and the reading goes on.
 
 use super::{Mistake, Origin, Settings};
-use std::{fmt::Display, path::PathBuf, str::FromStr};
+use std::{fmt::Display, num::NonZeroU32, path::PathBuf, str::FromStr};
 
 /// The settings, and the mistakes that were found in them so far.
 pub(super) struct Reader<'a> {
@@ -70,5 +70,15 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    pub(super) fn whole_number(&mut self, key: &str, default: &str) -> Option<NonZeroU32> {
+        let text = self.text(key).unwrap_or_else(|| default.to_owned());
+        let number = text.parse().ok();
+        if number.is_none() {
+            let what = format!("{key} = {text:?} is no whole number above zero");
+            self.wrong(self.at(key), what, format!("write a number such as {default}, which is the default"));
+        }
+        number
     }
 }

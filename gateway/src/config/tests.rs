@@ -30,13 +30,56 @@ fn a_minimal_configuration_needs_only_the_public_url() {
 fn every_mistake_is_reported_with_its_line_and_a_hint() {
     let text = "public_url = \"http://x\"\n[listen]\naddress = \"nowhere\"\nmode = \"tsl\"\n[limits]\nopens_burst = 0\n";
     let Mistakes(mistakes) = load(text).unwrap_err();
-    let lines: Vec<usize> = mistakes
-        .iter()
-        .filter_map(|m| if let Origin::File { line, .. } = m.at { Some(line) } else { None })
-        .collect();
+    assert_eq!(lines(&mistakes), [1, 3, 4, 6], "in the order of the file");
     assert_eq!(mistakes.len(), 4, "{mistakes:?}");
-    assert!([1, 3, 4, 6].iter().all(|line| lines.contains(line)), "{lines:?}");
     assert!(mistakes.iter().all(|m| !m.hint.is_empty()));
+}
+
+fn lines(mistakes: &[Mistake]) -> Vec<usize> {
+    let line = |m: &Mistake| if let Origin::File { line, .. } = m.at { Some(line) } else { None };
+    mistakes.iter().filter_map(line).collect()
+}
+
+#[test]
+fn mistakes_come_by_line_then_from_the_environment_then_from_flags_and_what_is_missing_last() {
+    // Settings are read by their meaning, so that the order of the file is not the order of reading.
+    let text = "[log]\nlevel = \"shouty==\"\n[listen]\nmode = \"tsl\"\naddress = \"nowhere\"\ncolour = 3\n\
+                [limits]\ndrain_seconds = \"x\"\nopens_burst = 0\n[tls]\nkey = \"/none\"\n[store]\nurl = \"mysql://x\"\n";
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(&dir, "gateway.toml", text, 0o600);
+    let env = [("POSTERN_APPS_DOMAIN".to_owned(), "10.0.0.1".to_owned())];
+    let flags = [("--internal", "internal.address", "zz")];
+    let Mistakes(mistakes) = Config::load(Some(&path), env, &flags).unwrap_err();
+    assert_eq!(lines(&mistakes), [2, 4, 5, 6, 8, 9, 11, 13]);
+    let after: Vec<_> = mistakes.iter().skip(8).map(|m| m.at.to_string()).collect();
+    assert_eq!(after, ["environment variable POSTERN_APPS_DOMAIN", "flag --internal", "configuration"]);
+}
+
+#[test]
+fn nothing_is_called_missing_that_an_unreadable_file_may_hold() {
+    let flags = [("--listen", "listen.address", "zz")];
+    let Mistakes(mistakes) = Config::load(Some(Path::new("/nowhere/g.toml")), [], &flags).unwrap_err();
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+    assert!(mistakes[0].what.contains("cannot be read") && mistakes[1].what.contains("zz"), "{mistakes:?}");
+}
+
+#[test]
+fn a_public_url_that_does_not_lead_to_the_listener_is_only_a_warning() {
+    let warned = |text: &str| load(text).unwrap().warnings();
+    let other = warned("public_url = \"https://a.example:8443\"");
+    assert!(other.len() == 1 && other[0].contains(":8443") && other[0].contains("port 443"), "{other:?}");
+    let behind = "public_url = \"https://a.example\"\n[listen]\naddress = \"[::]:8443\"\nmode = \"tls_proxy_v2\"\n\
+                  trusted_proxies = [\"10.0.0.0/8\"]";
+    for fine in [
+        "public_url = \"https://a.example\"",
+        "public_url = \"https://a.example:8443\"\n[listen]\naddress = \"[::]:8443\"",
+        "public_url = \"https://a.example:8443\"\n[listen]\naddress = \"[::]:0\"",
+        "public_url = \"https://a.example:0\"\n[listen]\naddress = \"[::]:8443\"",
+        "public_url = \"https://a.example\"\ngateways = [\"https://gw1.example:8443\"]\n[listen]\naddress = \"[::]:8443\"",
+        behind,
+    ] {
+        assert_eq!(warned(fine), [""; 0], "{fine}");
+    }
 }
 
 #[test]
