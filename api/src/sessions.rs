@@ -44,7 +44,7 @@ pub struct SessionView {
     /// The attempt of the client that it lives by: 0 for a session that cannot be resumed, 1 for one that was not.
     #[serde(default)]
     pub generation: u32,
-    /// The caller's address; known while the session lives.
+    /// The caller's address, at the last decision about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
     /// When it began.
@@ -55,9 +55,10 @@ pub struct SessionView {
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
-    /// Bytes towards the target.
+    /// Bytes towards the target, told when a gateway lets go of the session. They are counted as gateways carry them: of a
+    /// session that can be resumed with the framing of its stream, and with what was sent again after a loss.
     pub bytes_up: u64,
-    /// Bytes from the target.
+    /// Bytes from the target, counted likewise.
     pub bytes_down: u64,
     /// Whether it lives on the gateway that answers.
     pub live: bool,

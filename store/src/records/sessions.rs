@@ -6,6 +6,8 @@ use crate::{
     db::{fetch_all, fetch_optional},
 };
 use postern_ids::{DecisionId, Ended, NodeId, ResourceId, SessionId, SignInId, Timestamp};
+use serde::Deserialize;
+use std::net::IpAddr;
 
 /// The longest page.
 const PAGE_MAX: u32 = 1000;
@@ -17,8 +19,10 @@ const AFTER_ALL_IDS: &str = "ses_zzzzzzzzzzzzzzzzzzzzzzzzzz";
 pub struct SessionEntry {
     /// Its id.
     pub id: SessionId,
-    /// The decision that admitted it.
+    /// The decision that admitted it, or last let it go on.
     pub decision: DecisionId,
+    /// Where the caller was at that decision.
+    pub source: Option<IpAddr>,
     /// Who.
     pub principal: String,
     /// Under which sign-in.
@@ -56,19 +60,58 @@ pub struct SessionFilter {
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "SELECT id, decision_id, principal, sign_in_id, resource_id, node_id, generation, started_at, ended_at, ended, bytes_up, bytes_down FROM sessions WHERE ",
+            "SELECT id, decision_id, principal, sign_in_id, resource_id, node_id, generation, started_at, ended_at, ended, bytes_up, bytes_down, ",
+            "(SELECT a.body FROM decisions d JOIN audit a ON a.chain = d.chain AND a.sequence = d.sequence WHERE d.id = sessions.decision_id) ",
+            "FROM sessions WHERE ",
             $condition,
             " AND (NOT $2 OR ended_at IS NULL) ORDER BY id DESC LIMIT $3"
         )
     };
 }
 
-type Columns =
-    (String, String, String, Option<String>, String, String, i64, i64, Option<i64>, Option<String>, i64, i64);
+type Columns = (
+    String,
+    String,
+    String,
+    Option<String>,
+    String,
+    String,
+    i64,
+    i64,
+    Option<i64>,
+    Option<String>,
+    i64,
+    i64,
+    Option<String>,
+);
+
+/// The part of a decision's record that says where the caller was.
+#[derive(Deserialize)]
+struct Recorded {
+    decision: Caller,
+}
+
+#[derive(Deserialize)]
+struct Caller {
+    source: IpAddr,
+}
 
 fn parse(row: Columns) -> Result<SessionEntry, StoreError> {
-    let (id, decision, principal, sign_in, resource, node, generation, started_at, ended_at, ended, up, down) =
-        row;
+    let (
+        id,
+        decision,
+        principal,
+        sign_in,
+        resource,
+        node,
+        generation,
+        started_at,
+        ended_at,
+        ended,
+        up,
+        down,
+        record,
+    ) = row;
     let bad = |column: &str| StoreError::corrupt("sessions", format!("{id}: {column}"));
     let ended = match (ended, ended_at) {
         (Some(label), Some(at)) => {
@@ -77,7 +120,10 @@ fn parse(row: Columns) -> Result<SessionEntry, StoreError> {
         }
         _ => None,
     };
+    let recorded = record.map(|body| serde_json::from_str::<Recorded>(&body)).transpose();
+    let recorded = recorded.map_err(|error| StoreError::corrupt("audit.body", error))?;
     Ok(SessionEntry {
+        source: recorded.map(|recorded| recorded.decision.source),
         decision: decision.parse().map_err(|_| bad("decision_id"))?,
         principal,
         sign_in: sign_in.map(|id| id.parse()).transpose().map_err(|_| bad("sign_in_id"))?,

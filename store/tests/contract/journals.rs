@@ -58,6 +58,7 @@ contract! {
         assert!(entry.sign_in.is_some());
         let decision = f.store.decision(entry.decision).await.unwrap().unwrap();
         assert_eq!(decision.record.session, session);
+        assert_eq!(entry.source, Some(decision.record.source), "known after the end too");
         let denied = f.store.decision(deny.decision()).await.unwrap().unwrap();
         assert_eq!(denied.record, deny.record());
         assert!(f.store.audit_chains().await.unwrap().contains(&journal.chain().to_owned()));

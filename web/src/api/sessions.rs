@@ -191,7 +191,7 @@ async fn view(
         resource: names.resource(&entry.resource.to_string()).await?,
         decision: entry.decision,
         generation: entry.generation,
-        source: live.map(|live| live.source),
+        source: live.map(|live| live.source).or(entry.source),
         started_at: entry.started_at.into(),
         ended_at: entry.ended.map(|(_, at)| at.into()),
         ended: entry.ended.map(|(ended, _)| ended),

@@ -135,6 +135,8 @@ async fn ending_a_session_that_lives_on_another_gateway_is_an_order_to_all_of_th
     assert_eq!(gate.snapshot().ended_session(hers), Some(Ended::EndedByPrincipal));
 
     elsewhere.end(&gate, his, Ended::EndedByAdmin).await;
+    let over = gate.get(&format!("/sessions/{his}"), &owner).await.json();
+    assert_eq!((&over["ended"], &over["source"]), (&json!("ended_by_admin"), &json!("192.0.2.1")), "{over}");
     let revision = gate.store.revision().await.unwrap();
     let again = gate.post(&end(his), &owner, json!({})).await;
     assert_eq!(again.json()["was_live"], false, "{again:?}");
