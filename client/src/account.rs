@@ -101,7 +101,7 @@ pub async fn whoami(home: &Home, form: Form) -> Result<(), Failure> {
 pub async fn status(home: &Home, form: Form) -> Result<(), Failure> {
     let profile = Profile::require(home)?;
     let kept = Tokens::load(home, profile.gateway.as_str())?;
-    let asked = with_api(home, async |api| api.get::<Me>("me").await).await;
+    let asked = with_api(home, async |api| api.get_now::<Me>("me").await).await;
     let streams = home::live(home);
     let reachable = !matches!(&asked, Err(failure) if failure.code == code::UNAVAILABLE);
     if form == Form::Json {

@@ -1,6 +1,6 @@
 //! Exit codes, and what stands on which stream.
 
-use crate::gateway::{Gateway, Refresh, Resource, Talk, code, nobody, postern, signed_in, stderr};
+use crate::gateway::{Gateway, Refresh, Resource, code, nobody, postern, signed_in, stderr};
 use postern_client::home::Tokens;
 use postern_ids::{Ended, Refusal};
 use std::{
@@ -237,29 +237,4 @@ fn a_service_account_needs_no_sign_in() {
     let kept =
         std::fs::read_dir(home.dir()).unwrap().filter(|entry| entry.as_ref().unwrap().file_name() != "run");
     assert_eq!(kept.count(), 0, "nothing is kept");
-}
-
-#[test]
-fn a_gateway_that_is_not_there_is_75() {
-    let (_dir, home) = signed_in("http://127.0.0.1:1/", -10, 900);
-    for (args, is_waited_for) in [(&["proxy", "bastion"][..], true), (&["ls"], false)] {
-        let output = postern(&home, args).output().unwrap();
-        assert_eq!(code(&output), 75, "{}", stderr(&output));
-        assert!(output.stdout.is_empty());
-        let told = "postern: the gateway is not there, trying for 5 s";
-        assert_eq!(stderr(&output).starts_with(told), is_waited_for, "{}", stderr(&output));
-    }
-}
-
-#[test]
-fn a_command_that_begins_while_its_gateway_restarts_waits_for_it() {
-    let gateway = Gateway::start(Refresh::Works, Resource::Echo, &[]);
-    let (_dir, home) = signed_in(&gateway.url, -10, 900);
-    gateway.die();
-    let mut talk = Talk::begin(&home, &[]);
-    gateway.wait_for_drops(2);
-    gateway.live_again();
-    talk.exchange(b"it was worth the wait");
-    let (code, told) = talk.finish();
-    assert_eq!(code, 0, "{told}");
 }

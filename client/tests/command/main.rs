@@ -5,5 +5,6 @@
 mod exits;
 mod forwards;
 mod gateway;
+mod restarts;
 mod resume;
 mod tokens;

@@ -207,6 +207,11 @@ impl Gateway {
         self.runtime.as_ref().unwrap().block_on(self.shared.dropped.reached(count));
     }
 
+    /// How many connections were dropped so far.
+    pub(crate) fn drops(&self) -> usize {
+        *self.shared.dropped.0.borrow()
+    }
+
     pub(crate) fn live_again(&self) {
         self.shared.is_dead.store(false, Ordering::SeqCst);
     }
