@@ -16,6 +16,9 @@ pub mod code {
     pub const DENIED: u8 = 77;
 }
 
+/// What everything begins with that the command says of its own failure.
+pub(crate) const PREFIX: &str = "postern: ";
+
 /// Why a command did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -178,7 +181,7 @@ fn exit_code(problem: ProblemCode) -> u8 {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "postern: {}", self.sentence)?;
+        write!(f, "{PREFIX}{}", self.sentence)?;
         if let Some(decision) = self.decision {
             write!(f, " ({decision})")?;
         }

@@ -59,12 +59,13 @@ async fn expect_reachable(api: &Api<'_>, resource: &ResourceRef) -> Result<(), F
     if mine.iter().any(|mine| resource.names(mine)) {
         return Ok(());
     }
-    let sentence = format!("a probe of {resource} is a session of yours, and you may not open one");
+    let sentence = format!("a probe of {resource} is a session of yours, and you may not open one there");
     Err(Failure::new(code::DENIED, sentence).then(format!("postern explain --resource {resource}")))
 }
 
 async fn known(api: &Api<'_>, resource: &str) -> Result<Vec<HostKeyView>, Failure> {
-    Ok(api.get::<List<HostKeyView>>(&path(resource, "")?).await?.items)
+    let known = api.get::<List<HostKeyView>>(&path(resource, "")?).await;
+    Ok(known.map_err(|failure: Failure| failure.missing("postern get resources"))?.items)
 }
 
 fn with_fingerprint(known: &[HostKeyView], wanted: &str) -> Result<String, Failure> {
