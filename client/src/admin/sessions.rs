@@ -44,6 +44,11 @@ fn query(wanted: &SessionsLs) -> Result<String, Failure> {
     Ok(path)
 }
 
+/// Gateways count while they carry and tell when they let go: nothing told of a session that lives is not nothing carried.
+fn carried(session: &SessionView, count: u64) -> String {
+    if session.ended.is_none() && count == 0 { "-".to_owned() } else { show::bytes(count) }
+}
+
 fn row(session: &SessionView) -> Vec<String> {
     let first_of = |name: &str, id: &str| if name.is_empty() { id.to_owned() } else { name.to_owned() };
     let state = match (&session.ended, session.live) {
@@ -58,7 +63,7 @@ fn row(session: &SessionView) -> Vec<String> {
         session.source.map(|source| source.to_string()).unwrap_or_default(),
         show::moment(session.started_at),
         state,
-        show::bytes(session.bytes_up),
-        show::bytes(session.bytes_down),
+        carried(session, session.bytes_up),
+        carried(session, session.bytes_down),
     ]
 }

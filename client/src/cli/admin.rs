@@ -133,6 +133,11 @@ pub enum SessionsCommand {
 
 /// Arguments of `sessions ls`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "UP (to the target) and DOWN are counted as the gateway carries the bytes, and told when it lets go of the \
+    session. Of a\nsession that can be resumed they include the framing of its stream (12 bytes a piece of data, 20 an \
+    acknowledgement), and what\nwas sent again after a loss."
+)]
 pub struct SessionsLs {
     /// Only those that have not ended
     #[arg(long)]
@@ -144,7 +149,7 @@ pub struct SessionsLs {
     #[arg(long, value_name = "NAME")]
     pub resource: Option<ResourceRef>,
     /// At most so many, up to 1000 [default: 200]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: Option<u32>,
 }
 
