@@ -28,6 +28,7 @@ pub enum Document {
     /// A person.
     User(UserDocument),
     /// A program.
+    #[serde(alias = "service-account")]
     ServiceAccount(ServiceAccountDocument),
     /// A rule in its simple form.
     Grant(GrantDocument),

@@ -46,6 +46,7 @@ pub enum SubjectSpec {
     /// The members of a group.
     Group(Name),
     /// A program.
+    #[serde(alias = "service-account")]
     ServiceAccount(Name),
     /// Every person who is signed in (`everyone`).
     Everyone,

@@ -13,11 +13,21 @@ pub(super) fn read(text: &str, origin: &str, base: &Path) -> Result<Vec<Document
     let options = serde_saphyr::options! { strict_booleans: true };
     let parsed: Vec<Spanned<Value>> = serde_saphyr::from_multiple_with_options(text, options)
         .map_err(|e| Failure::usage(format!("{origin}: {e}")))?;
-    let read = |Spanned { value, referenced, .. }: &Spanned<Value>| {
-        Document::deserialize(value)
-            .map_err(|e| Failure::usage(format!("{origin}: {}: {e}", place(value, referenced.line()))))
-    };
-    let mut documents = parsed.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let (mut documents, mut mistakes) = (Vec::with_capacity(parsed.len()), Vec::new());
+    for Spanned { value, referenced, .. } in &parsed {
+        match Document::deserialize(value) {
+            Ok(document) => documents.push(document),
+            Err(error) => mistakes.push(format!("{}: {error}", place(value, referenced.line()))),
+        }
+    }
+    match mistakes.as_slice() {
+        [] => {}
+        [mistake] => return Err(Failure::usage(format!("{origin}: {mistake}"))),
+        several => {
+            let (count, list) = (several.len(), several.join("\n  - "));
+            return Err(Failure::usage(format!("{origin}: {count} documents are wrong\n  - {list}")));
+        }
+    }
     for document in &mut documents {
         let of = format!("{} {}", document.kind(), document.name());
         let secret = match document {
@@ -96,6 +106,27 @@ mod tests {
         let documents = read("kind: site\nname: no\n", "f", Path::new(".")).unwrap();
         let [Document::Site(site)] = documents.as_slice() else { unreachable!("{documents:?}") };
         assert_eq!(site.name.as_str(), "no", "a word like any other");
+    }
+
+    #[test]
+    fn every_document_that_is_wrong_is_told_at_once() {
+        let text = "kind: site\nname: X\n---\nkind: site\nname: office\n---\nkind: sight\nname: y\n";
+        let failure = read(text, "office.yaml", Path::new(".")).unwrap_err();
+        let lines: Vec<&str> = failure.sentence.lines().collect();
+        assert_eq!(lines.first(), Some(&"office.yaml: 2 documents are wrong"));
+        assert!(lines.get(1).is_some_and(|line| line.starts_with("  - line 1: site X: ")), "{failure}");
+        assert!(lines.get(2).is_some_and(|line| line.starts_with("  - line 7: sight y: ")), "{failure}");
+    }
+
+    #[test]
+    fn a_kind_may_be_spelled_as_get_lists_it() {
+        let text = "kind: service-account\nname: ci\n---\nkind: grant\nname: g\nsubjects: [{service-account: ci}]\n\
+                    resources: all\nactions: [connect]\n";
+        let documents = read(text, "f", Path::new(".")).unwrap();
+        assert!(
+            matches!(documents.as_slice(), [Document::ServiceAccount(_), Document::Grant(_)]),
+            "{documents:?}"
+        );
     }
 
     #[test]
