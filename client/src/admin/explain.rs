@@ -18,7 +18,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 /// Prints the explanation.
 pub(super) async fn run(api: &Api<'_>, command: &Explain, form: Form) -> Result<(), Failure> {
     let decision: DecisionView = match (&command.decision, &command.resource) {
-        (Some(decision), _) => recorded(api, &format!("decisions/{decision}")).await?,
+        (Some(decision), _) => recorded(api, &format!("decisions/{decision}")).await.map_err(|failure| {
+            failure.missing("copy the id from a denial; `postern sessions ls --json` has those of sessions")
+        })?,
         (None, Some(resource)) => {
             let request = ExplainRequest {
                 principal: command.user.clone(),
@@ -38,7 +40,7 @@ pub(super) async fn run(api: &Api<'_>, command: &Explain, form: Form) -> Result<
     if form == Form::Json {
         return show::json(&decision);
     }
-    show::text(&describe(&decision))
+    show::text(&describe(&decision, command.decision.is_some()))
 }
 
 /// A decision of a moment ago is on its way from the gateway's journal to the store: looked for again, a few times.
@@ -52,7 +54,8 @@ async fn recorded(api: &Api<'_>, path: &str) -> Result<DecisionView, Failure> {
     api.get(path).await
 }
 
-fn describe(decision: &DecisionView) -> String {
+/// What would be decided is on no record: its id leads nowhere.
+fn describe(decision: &DecisionView, is_on_record: bool) -> String {
     let outcome = match decision.outcome {
         Outcome::Allow => "allowed",
         Outcome::Deny => "denied",
@@ -68,7 +71,11 @@ fn describe(decision: &DecisionView) -> String {
     };
     let _ = writeln!(text, "  what      {act} {what}");
     let _ = writeln!(text, "  when      {} at revision {}", show::moment(decision.at), decision.revision);
-    let _ = writeln!(text, "  decision  {} ({})", decision.id, decision.reason);
+    if is_on_record {
+        let _ = writeln!(text, "  decision  {} ({})", decision.id, decision.reason);
+    } else {
+        let _ = writeln!(text, "  reason    {}", decision.reason);
+    }
     if let Some(session) = decision.session {
         let resumed =
             decision.resumed.map(|attempt| format!(" (resumed, attempt {attempt})")).unwrap_or_default();

@@ -15,7 +15,7 @@ pub struct Login {
     /// The gateway's address [default: the one you used before]
     #[arg(long, env = "POSTERN_GATEWAY", value_name = "URL")]
     pub gateway: Option<String>,
-    /// Fingerprint of the gateway's own CA, as it printed it at its first start
+    /// Fingerprint of the gateway's own CA, as it prints it when it starts
     #[arg(long, env = "POSTERN_CA_SHA256", value_name = "HEX", conflicts_with = "ca_file")]
     pub ca_sha256: Option<String>,
     /// Certificate authority of the gateway, in PEM

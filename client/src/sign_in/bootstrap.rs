@@ -2,11 +2,11 @@
 
 use super::Granted;
 use crate::{
-    failure::{Failure, chain},
+    failure::{Failure, chain, code},
     gateway,
     home::Profile,
 };
-use postern_api::{BootstrapRequest, Problem, oauth::TokenReply};
+use postern_api::{BootstrapRequest, Problem, ProblemCode, oauth::TokenReply};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -60,6 +60,10 @@ pub async fn sign_in(
         return Ok(Granted::from_reply(profile, reply));
     }
     Err(match serde_json::from_slice::<Problem>(&body) {
+        // There is no second first owner, however often somebody tries.
+        Ok(problem) if problem.code == ProblemCode::Conflict => {
+            Failure { code: code::DENIED, ..Failure::problem(&problem) }
+        }
         Ok(problem) => Failure::problem(&problem),
         Err(_) => gateway::without_problem(status),
     })

@@ -92,6 +92,9 @@ pub fn run(home: &Home, command: &SshConfig, resources: &[MyResource]) -> Result
         .filter(|resource| resource.protocol == ResourceKind::Ssh && !command.remove)
         .filter_map(|resource| resource.name.as_str().parse().ok())
         .collect();
+    if ssh.is_empty() && !command.remove {
+        eprintln!("there is no SSH resource that you may reach; what there is: postern ls");
+    }
     let block = block(&own_path()?, named_home(home), &ssh)?;
     let new = config_file::with_block(&old, &block)
         .map_err(|e| Failure::usage(format!("{}: {e}", path.display())))?;
