@@ -178,7 +178,7 @@ impl Status {
         })
     }
 
-    /// The text for a person.
+    /// The text for a person. What held at one moment of a process that is gone is not told as if it held.
     pub fn describe(&self, running: bool, now: Timestamp) -> String {
         let mut text = String::new();
         let run = if running {
@@ -187,19 +187,17 @@ impl Status {
             "not running; this is what it last said".to_owned()
         };
         let _ = writeln!(text, "connector  {}\nissuer     {}\nprocess    {run}", self.connector, self.issuer);
-        let _ = writeln!(
-            text,
-            "sessions   {} now, {} since the start, {} refused",
-            self.sessions_live, self.sessions_total, self.refused_total
-        );
+        let live = if running { format!("{} now, ", self.sessions_live) } else { String::new() };
+        let (total, refused) = (self.sessions_total, self.refused_total);
+        let _ = writeln!(text, "sessions   {live}{total} since the start, {refused} refused");
         let StreamsStatus { held, detached, detached_since } = self.streams;
-        if held > 0 {
+        if running && held > 0 {
             let longest = detached_since.map(|since| format!(", the first for {}", human(now.since(since))));
             let longest = longest.unwrap_or_default();
             let _ = writeln!(text, "resumable  {held} now, {detached} waiting for their client{longest}");
         }
         for link in &self.links {
-            link.describe(&mut text, now);
+            link.describe(&mut text, running, now);
         }
         if let Some(refusal) = &self.last_refusal {
             let _ = writeln!(text, "refused    {} ago: {}", human(now.since(refusal.at)), refusal.reason);
@@ -214,7 +212,7 @@ impl Status {
 }
 
 impl LinkStatus {
-    fn describe(&self, text: &mut String, now: Timestamp) {
+    fn describe(&self, text: &mut String, running: bool, now: Timestamp) {
         let state = match self.state {
             LinkState::Connecting => "connecting",
             LinkState::Up => "up",
@@ -222,7 +220,8 @@ impl LinkStatus {
             LinkState::Stopped => "stopped",
         };
         let (gateway, slot, lasts) = (&self.gateway, self.slot, human(now.since(self.since)));
-        let _ = writeln!(text, "link       {gateway} slot {slot}: {state} for {lasts}");
+        let how = if running { format!("{state} for {lasts}") } else { format!("was {state}") };
+        let _ = writeln!(text, "link       {gateway} slot {slot}: {how}");
         if let Some(failure) = &self.last_failure {
             let _ = writeln!(text, "           {} ago: {}", human(now.since(failure.at)), failure.reason);
         }
@@ -274,6 +273,20 @@ mod tests {
         let shown = board.read();
         assert!(shown.is_up());
         assert!(shown.describe(true, machine_now()).contains("connection refused"));
+    }
+
+    #[test]
+    fn what_a_process_that_is_gone_last_said_is_not_told_as_if_it_held() {
+        let mut last = Status { sessions_live: 3, sessions_total: 9, ..status() };
+        last.streams.held = 2;
+        for link in &mut last.links {
+            link.state = LinkState::Up;
+        }
+        let gone = last.describe(false, machine_now());
+        assert!(gone.contains("sessions   9 since the start") && gone.contains(": was up\n"), "{gone}");
+        assert!(!gone.contains(" now") && !gone.contains("up for") && !gone.contains("resumable"), "{gone}");
+        let here = last.describe(true, machine_now());
+        assert!(here.contains("3 now, 9 since the start") && here.contains("up for"), "{here}");
     }
 
     #[test]

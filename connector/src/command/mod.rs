@@ -164,7 +164,10 @@ fn status_command(place: &Place, json: bool) -> Result<(), Failure> {
     let status: Option<Status> = text.and_then(|text| serde_json::from_slice(&text).ok());
     let running = is_running(&place.state_dir);
     let Some(status) = status else {
-        let text = format!("no connector has run in {}", place.state_dir.display());
+        let place = place.state_dir.display();
+        let text = format!(
+            "no connector has run in {place}: `postern-connector enroll` it, and `postern-connector run` it"
+        );
         return Err(Failure::new(ExitCode::Unavailable, text));
     };
     if json {
