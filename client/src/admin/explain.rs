@@ -73,7 +73,7 @@ fn describe(decision: &DecisionView, is_on_record: bool) -> String {
     let _ = writeln!(text, "  when      {} at revision {}", show::moment(decision.at), decision.revision);
     if is_on_record {
         let _ = writeln!(text, "  decision  {} ({})", decision.id, decision.reason);
-    } else {
+    } else if decision.outcome == Outcome::Deny {
         let _ = writeln!(text, "  reason    {}", decision.reason);
     }
     if let Some(session) = decision.session {
