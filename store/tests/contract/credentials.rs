@@ -1,12 +1,10 @@
-//! Credentials: single use is single use, whoever races; what ended stays ended.
+//! Sign-ins and what leads to them: single use is single use, whoever races; what ended stays ended.
 
-use crate::fixture::{Fixture, NOW, contract, later, name};
-use postern_ids::{ConnectorId, ResourceId, ServiceAccountId, SignInId, Timestamp, TokenId, UserId};
-use postern_policy::model::{Connector, Resource};
+use crate::fixture::{Fixture, NOW, contract, later};
+use postern_ids::{SignInId, Timestamp, UserId};
 use postern_store::{
-    Actor, AppToken, AuthorizationCode, ChangeError, CodeRedemption, ConnectorKey, DeviceApproval,
-    DeviceAuthorization, DevicePoll, DeviceState, EnrolError, EnrolmentToken, Expect, Kind, RefreshOutcome,
-    RefreshToken, SecretHash, ServiceAccount, ServiceToken, SignIn, Store, User,
+    Actor, AuthorizationCode, ChangeError, CodeRedemption, DeviceApproval, DeviceAuthorization, DevicePoll,
+    DeviceState, Kind, RefreshOutcome, RefreshToken, SecretHash, SignIn, Store,
 };
 use std::time::Duration;
 
@@ -24,27 +22,6 @@ pub(crate) fn sign_in(user: UserId) -> SignIn {
         ended_at: None,
         end_reason: None,
     }
-}
-
-/// A token of a new person for a new application. Ada's has a hash that is known.
-async fn app_token(f: &Fixture, owner: &str) -> (AppToken, ResourceId) {
-    let site = f.put_site(&format!("{owner}-site")).await;
-    let resource = f.put_resource(site.id, &format!("{owner}-app")).await.id;
-    let token = AppToken {
-        id: TokenId::mint(NOW, rand::random()),
-        user: f.put_user(owner).await.id,
-        resource,
-        path: "/api".into(),
-        note: "git".into(),
-        created_at: NOW,
-        expires_at: later(100),
-        revoked_at: None,
-    };
-    let hash = if owner == "ada" { [8; 32] } else { rand::random() };
-    let mut change = f.change().await;
-    change.put_app_token(&token, SecretHash(hash)).await.unwrap();
-    change.commit().await.unwrap();
-    (token, resource)
 }
 
 pub(crate) async fn signed_in(f: &Fixture) -> SignIn {
@@ -101,30 +78,6 @@ pub(crate) fn code(n: u8, begun: &SignIn) -> AuthorizationCode {
 
 async fn rotate(store: Store, presented: u8, successor: u8, now: Timestamp) -> RefreshOutcome {
     store.rotate_refresh_token(SecretHash([presented; 32]), &token(successor), now).await.unwrap()
-}
-
-async fn enrolment(f: &Fixture, uses_left: u32, ephemeral: bool) -> EnrolmentToken {
-    let site = f.put_site("office").await;
-    let token = EnrolmentToken {
-        id: TokenId::mint(NOW, rand::random()),
-        site: site.id,
-        uses_left,
-        ephemeral,
-        created_at: NOW,
-        expires_at: later(3600),
-    };
-    let mut change = f.change().await;
-    change.put_enrolment_token(&token, SecretHash([1; 32])).await.unwrap();
-    change.commit().await.unwrap();
-    token
-}
-
-fn key(n: u8) -> ConnectorKey {
-    ConnectorKey {
-        id: ConnectorId::mint(NOW, rand::random()),
-        name: name(&format!("c{n}")),
-        public_key: [n; 32],
-    }
 }
 
 contract! {
@@ -268,143 +221,6 @@ contract! {
         assert_eq!(f.store.poll_device(SecretHash([1; 32]), NOW).await.unwrap(), DevicePoll::Denied);
         assert_eq!(f.store.poll_device(SecretHash([2; 32]), later(600)).await.unwrap(), DevicePoll::Invalid);
         assert_eq!(f.store.device_by_user_code("BCDFGHJ2", later(600)).await.unwrap(), None);
-    }
-
-    async fn a_service_token_is_found_by_its_hash_and_revoked_for_every_gateway(f) {
-        let account = ServiceAccount { id: ServiceAccountId::mint(NOW, [1; 10]), name: name("ci"), note: String::new(), disabled: false };
-        let token = ServiceToken {
-            id: TokenId::mint(NOW, [2; 10]),
-            account: account.id,
-            note: "builds".into(),
-            created_at: NOW,
-            expires_at: Some(later(100)),
-            revoked_at: None,
-        };
-        let mut change = f.change().await;
-        assert!(matches!(change.put_service_token(&token, SecretHash([8; 32])).await, Err(ChangeError::Missing { .. })));
-        drop(change);
-        let mut change = f.change().await;
-        change.put(&account, Expect::New).await.unwrap();
-        change.put_service_token(&token, SecretHash([8; 32])).await.unwrap();
-        change.commit().await.unwrap();
-        assert_eq!(f.store.service_token(SecretHash([8; 32])).await.unwrap(), Some(token.clone()));
-        assert_eq!(f.store.service_token(SecretHash([9; 32])).await.unwrap(), None);
-        assert_eq!(f.store.service_tokens(Some(account.id)).await.unwrap(), std::slice::from_ref(&token));
-        assert!(token.is_live(NOW) && !token.is_live(later(100)));
-        let mut change = f.change().await;
-        change.revoke_service_token(token.id).await.unwrap();
-        change.commit().await.unwrap();
-        assert!(!f.store.service_token(SecretHash([8; 32])).await.unwrap().unwrap().is_live(NOW));
-        assert!(f.store.snapshot_source(NOW).await.unwrap().revoked.revoked_tokens.contains(&token.id));
-    }
-
-    async fn a_token_for_an_application_is_found_by_its_hash_and_revoked_by_its_owner_alone(f) {
-        let (token, _) = app_token(f, "ada").await;
-        assert_eq!(f.store.app_token(SecretHash([8; 32])).await.unwrap(), Some(token.clone()));
-        assert_eq!(f.store.app_token(SecretHash([9; 32])).await.unwrap(), None);
-        assert_eq!(f.store.app_tokens_of(token.user, NOW).await.unwrap(), std::slice::from_ref(&token));
-        assert_eq!(f.store.app_tokens_of(token.user, later(100)).await.unwrap(), [], "it is over");
-        let bob = f.put_user("bob").await;
-        assert_eq!(f.store.app_tokens_of(bob.id, NOW).await.unwrap(), []);
-        let mut change = f.change().await;
-        assert!(matches!(change.revoke_app_token(token.id, bob.id).await, Err(ChangeError::Missing { .. })));
-        drop(change);
-        let mut change = f.change().await;
-        change.revoke_app_token(token.id, token.user).await.unwrap();
-        change.revoke_app_token(token.id, token.user).await.unwrap();
-        change.commit().await.unwrap();
-        assert!(!f.store.app_token(SecretHash([8; 32])).await.unwrap().unwrap().is_live(NOW));
-        assert!(f.store.snapshot_source(NOW).await.unwrap().revoked.revoked_tokens.contains(&token.id));
-    }
-
-    async fn a07_a_token_for_an_application_dies_with_its_owner_or_the_application(f) {
-        let (disabled, _) = app_token(f, "ada").await;
-        let mut change = f.change().await;
-        change.disable_user(disabled.user).await.unwrap();
-        change.enable_user(disabled.user).await.unwrap();
-        change.commit().await.unwrap();
-        let revoked = f.store.snapshot_source(NOW).await.unwrap().revoked;
-        assert!(revoked.revoked_tokens.contains(&disabled.id), "letting somebody in again brings no token back");
-
-        let (deleted, _) = app_token(f, "bob").await;
-        let mut change = f.change().await;
-        change.delete::<User>(&deleted.user, Expect::Any).await.unwrap();
-        change.commit().await.unwrap();
-        let (orphaned, resource) = app_token(f, "eve").await;
-        let mut change = f.change().await;
-        change.delete::<Resource>(&resource, Expect::Any).await.unwrap();
-        change.commit().await.unwrap();
-        let revoked = f.store.snapshot_source(NOW).await.unwrap().revoked;
-        assert!(revoked.revoked_tokens.contains(&deleted.id) && revoked.revoked_tokens.contains(&orphaned.id));
-    }
-
-    async fn nobody_gets_a_token_for_nothing_while_disabled_or_without_end(f) {
-        let (token, _) = app_token(f, "ada").await;
-        let again = |n: u8| AppToken { id: TokenId::mint(NOW, [n; 10]), ..token.clone() };
-        let refused = async |token: AppToken| {
-            let mut change = f.change().await;
-            change.put_app_token(&token, SecretHash([7; 32])).await.unwrap_err()
-        };
-        let nowhere = AppToken { resource: ResourceId::mint(NOW, [99; 10]), ..again(2) };
-        assert!(matches!(refused(nowhere).await, ChangeError::Missing { kind: Kind::Resource, .. }));
-        let mut change = f.change().await;
-        for n in 2..=100 {
-            change.put_app_token(&again(n), SecretHash([100 + n; 32])).await.unwrap();
-        }
-        change.commit().await.unwrap();
-        assert!(matches!(refused(again(101)).await, ChangeError::TooMany { .. }));
-        let mut change = f.change().await;
-        change.disable_user(token.user).await.unwrap();
-        change.commit().await.unwrap();
-        assert!(matches!(refused(again(101)).await, ChangeError::Missing { kind: Kind::User, .. }));
-    }
-
-    async fn removing_a_service_account_revokes_its_tokens(f) {
-        let account = ServiceAccount { id: ServiceAccountId::mint(NOW, [1; 10]), name: name("ci"), note: String::new(), disabled: false };
-        let token = ServiceToken { id: TokenId::mint(NOW, [2; 10]), account: account.id, note: String::new(), created_at: NOW, expires_at: None, revoked_at: None };
-        let mut change = f.change().await;
-        change.put(&account, Expect::New).await.unwrap();
-        change.put_service_token(&token, SecretHash([8; 32])).await.unwrap();
-        change.delete::<ServiceAccount>(&account.id, Expect::Any).await.unwrap();
-        change.commit().await.unwrap();
-        assert!(f.store.snapshot_source(NOW).await.unwrap().revoked.revoked_tokens.contains(&token.id));
-    }
-
-    async fn j12_of_parallel_enrolments_as_many_win_as_the_token_has_uses(f) {
-        enrolment(f, 3, false).await;
-        let mut calls = tokio::task::JoinSet::new();
-        for n in 0..12 {
-            let store = f.store.clone();
-            calls.spawn(async move { store.enroll(SecretHash([1; 32]), &key(n), NOW).await });
-        }
-        let results = calls.join_all().await;
-        assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 3);
-        assert!(results.iter().all(|r| !matches!(r, Err(EnrolError::Change(_)))));
-        assert_eq!(f.store.all::<Connector>().await.unwrap().len(), 3);
-        assert!(f.store.enrolment_tokens(NOW).await.unwrap().is_empty());
-    }
-
-    async fn the_same_key_enrolled_again_gets_the_connector_it_made_and_a_revoked_one_gets_nothing(f) {
-        enrolment(f, 1, false).await;
-        let first = f.store.enroll(SecretHash([1; 32]), &key(1), NOW).await.unwrap();
-        let again = f.store.enroll(SecretHash([1; 32]), &key(1), later(1)).await.unwrap();
-        assert_eq!(again.value, first.value);
-        assert!(matches!(f.store.enroll(SecretHash([1; 32]), &key(2), NOW).await, Err(EnrolError::Token)));
-        assert!(matches!(f.store.enroll(SecretHash([1; 32]), &key(1), later(3600)).await, Err(EnrolError::Token)));
-        let mut change = f.change().await;
-        change.revoke_connector(first.value.id).await.unwrap();
-        change.commit().await.unwrap();
-        assert!(matches!(f.store.enroll(SecretHash([1; 32]), &key(1), NOW).await, Err(EnrolError::Token)));
-    }
-
-    async fn an_ephemeral_connector_is_gone_half_an_hour_after_it_was_last_seen(f) {
-        enrolment(f, 2, true).await;
-        let kept = f.store.enroll(SecretHash([1; 32]), &key(1), NOW).await.unwrap().value.id;
-        let gone = f.store.enroll(SecretHash([1; 32]), &key(2), NOW).await.unwrap().value.id;
-        f.store.connectors_seen(&[kept], later(600)).await.unwrap();
-        assert!(f.store.reap_ephemeral_connectors(later(1800)).await.unwrap().is_empty());
-        assert_eq!(f.store.reap_ephemeral_connectors(later(1801)).await.unwrap(), [gone]);
-        assert_eq!(f.store.all::<Connector>().await.unwrap().len(), 1);
     }
 
     async fn cleaning_removes_what_no_one_can_use_and_nothing_else(f) {

@@ -1,7 +1,10 @@
 //! The master key is changed while gateways serve: at every moment everything opens, and in the end under the new key alone.
 
-use crate::fixture::{Fixture, NOW, contract, later, name, sized, write_master_key};
-use postern_ids::{NodeId, SignInId, UserId};
+use crate::{
+    credentials::sign_in,
+    fixture::{Fixture, NOW, contract, later, name, sized, write_master_key},
+};
+use postern_ids::{NodeId, SignInId};
 use postern_store::{
     Actor, AuditVerdict, Expect, KeyKind, OpenError, Provider, ProviderWord, RefreshOutcome, RefreshToken,
     SealKeeper, SealNews, SecretHash, SignIn, SigningKey, Store, StoreConfig,
@@ -82,7 +85,7 @@ async fn fill(f: &Fixture, store: &Store) -> SignInId {
     change.put(&provider(), Expect::New).await.unwrap();
     change.set_provider_secret(&provider().name, Some(&"client secret".into())).await.unwrap();
     change.commit().await.unwrap();
-    let sign_in = sign_in(f.put_user("ada").await.id);
+    let sign_in = SignIn { idp: "sso".into(), ..sign_in(f.put_user("ada").await.id) };
     store.begin_sign_in(&sign_in, NOW).await.unwrap();
     let (refresh, id) = (SecretString::from("provider refresh"), SecretString::from("provider id"));
     let word = ProviderWord { session: Some("s"), refresh_token: Some(&refresh), id_token: Some(&id) };
@@ -91,22 +94,6 @@ async fn fill(f: &Fixture, store: &Store) -> SignInId {
     let second = refresh_token("second", SecretHash([2; 32]));
     store.rotate_refresh_token(SPENT, &second, NOW).await.unwrap();
     sign_in.id
-}
-
-fn sign_in(user: UserId) -> SignIn {
-    SignIn {
-        id: SignInId::mint(NOW, rand::random()),
-        user,
-        client_id: "postern-cli".into(),
-        idp: "sso".into(),
-        authenticated_at: NOW,
-        mfa_at: None,
-        acr: None,
-        amr: Vec::new(),
-        expires_at: later(3600),
-        ended_at: None,
-        end_reason: None,
-    }
 }
 
 fn refresh_token(text: &str, hash: SecretHash) -> RefreshToken {

@@ -1,6 +1,7 @@
 //! F8 and L3: a database that does not answer holds nobody, and a stolen one lets nobody in.
 
 use crate::{
+    credentials::sign_in,
     fixture::{Fixture, NOW, contract, later, write_master_key},
     permits::Scene,
 };
@@ -48,19 +49,7 @@ contract! {
         f.store.issue_bootstrap_token(SecretHash([1; 32]), later(900), NOW).await.unwrap();
         let owner = NewOwner { user: user.clone(), password_hash: "$argon2id$v=19$hash".into() };
         f.store.bootstrap(SecretHash([1; 32]), &owner, NOW).await.unwrap();
-        let sign_in = postern_store::SignIn {
-            id: postern_ids::SignInId::mint(NOW, [2; 10]),
-            user: user.id,
-            client_id: "postern-cli".into(),
-            idp: "local".into(),
-            authenticated_at: NOW,
-            mfa_at: None,
-            acr: None,
-            amr: Vec::new(),
-            expires_at: later(3600),
-            ended_at: None,
-            end_reason: None,
-        };
+        let sign_in = sign_in(user.id);
         f.store.begin_sign_in(&sign_in, NOW).await.unwrap();
         let token = |n: u8| RefreshToken { text: format!("psr_CANARY_REFRESH_{n}").into(), hash: SecretHash([n; 32]), expires_at: later(3600) };
         f.store.issue_refresh_token(sign_in.id, &token(3), NOW).await.unwrap();
