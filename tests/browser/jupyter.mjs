@@ -36,6 +36,8 @@ await travel(config, async (person) => {
 
   await page.locator('.jp-LauncherCard[data-category="Notebook"]').first().click();
   await page.locator('.jp-Notebook .jp-CodeCell .cm-content').first().click();
+  // What is run before the kernel is there is dropped without a word.
+  await page.getByText('| Idle').waitFor();
   await page.keyboard.type('print("the answer is", 6 * 7)');
   await page.keyboard.press('Shift+Enter');
   await page.locator('.jp-OutputArea-output', { hasText: 'the answer is 42' }).waitFor();
