@@ -58,7 +58,11 @@ impl World {
             let carried = ledger.session == Some(*session)
                 && ledger.end(Side::Connector).is_there
                 && !ledger.was_dialed_again;
-            let whole = ledger.up.is_whole() && ledger.down.is_whole();
+            // A program that died with its process read no more, whatever had come for it.
+            let client = ledger.end(Side::Client);
+            let came =
+                !client.is_there && client.over.as_ref().is_some_and(|(over, _)| over.code == finished);
+            let whole = ledger.up.is_whole() && (ledger.down.is_whole() || came);
             if carried && code == finished && !whole && !self.stage.terms.ends_with_record {
                 return Err(format!("D14: {session} is recorded as finished and was not: {ledger:?}"));
             }
