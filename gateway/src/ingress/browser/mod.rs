@@ -41,7 +41,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use identity::Asserter;
 use own::{PREFIX, not_known, redirect};
-use postern_canonical::{CanonicalRequest, EncodedSlash};
+use postern_canonical::{CanonicalRequest, EncodedSlash, Refused};
 use postern_policy::{Action, Asked, HttpRequest, Permit, model::PathReading};
 use postern_store::Store;
 use postern_web::{KeyRing, apps::AppPage, hand_over::HandOver};
@@ -288,10 +288,7 @@ fn preflight(request: &Request<Incoming>, app: &App, nature: &Nature) -> Option<
 }
 
 /// What rules see of the request (D7).
-fn action(
-    canonical: &CanonicalRequest,
-    reading: PathReading,
-) -> Result<HttpRequest, postern_canonical::Refused> {
+fn action(canonical: &CanonicalRequest, reading: PathReading) -> Result<HttpRequest, Refused> {
     let read = |slash| canonical.path(slash).map(|path| path.as_str().into());
     let path = match reading {
         PathReading::Verbatim => Box::default(),
