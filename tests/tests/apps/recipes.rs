@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use postern_tests::apps::{Recipe, RecipeApp, Scene};
 use postern_tests::curl::Browser;
 use postern_tests::{scenario, skipped};
+use std::net::TcpStream;
 use std::path::Path;
 
 const NAME: &str = "recipe";
@@ -39,6 +40,9 @@ fn try_out(recipe: Recipe) -> Result<()> {
             let answer = inside.send(&format!("http://{}/", app.target()), &lines, None)?;
             assert_eq!(answer.status, 401, "{lines:?}: {}", answer.body);
         }
+        let target = app.target();
+        drop(app);
+        assert!(TcpStream::connect(&target).is_err(), "a process of the recipe is left at {target}");
         Ok(())
     })
 }
