@@ -120,6 +120,7 @@ fn who_names_what_is_not_there_is_told_which_list_has_it() -> Result<()> {
             ("sessions end ses_00000000000000000000000000", "postern sessions ls --live"),
             ("token create nope", "postern ls"),
             ("explain --user nope --resource bastion", "postern users ls"),
+            ("host-keys ls nope", "postern get resources"),
             ("host-keys confirm bastion SHA256:nope", "postern host-keys probe bastion"),
             ("forward 0:nope", "postern ls"),
         ] {

@@ -238,3 +238,17 @@ fn a_service_account_needs_no_sign_in() {
         std::fs::read_dir(home.dir()).unwrap().filter(|entry| entry.as_ref().unwrap().file_name() != "run");
     assert_eq!(kept.count(), 0, "nothing is kept");
 }
+
+#[test]
+fn whoever_would_be_the_first_owner_of_a_gateway_that_has_one_is_77_and_tries_in_vain() {
+    let gateway = Gateway::start(Refresh::Works, Resource::Shout, &[]);
+    let (dir, home) = nobody();
+    let file = dir.path().join("line");
+    std::fs::write(&file, "psb_token and a long password\n").unwrap();
+    let file = file.display().to_string();
+    let args = ["login", "--gateway", &gateway.url, "--username", "mallory"];
+    let output =
+        postern(&home, &args).args(["--bootstrap-file", &file, "--password-file", &file]).output().unwrap();
+    let told = "postern: this installation has its owner already\n  next: sign in as an owner\n";
+    assert_eq!((code(&output), stderr(&output).as_str()), (77, told));
+}

@@ -13,6 +13,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+/// Nobody becomes its first owner any more.
+const OWNED: &str = r#"{"type":"about:blank","title":"Conflict","status":409,"code":"conflict",
+    "detail":"this installation has its owner already","next":"sign in as an owner"}"#;
+
 pub(super) async fn listen(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((tcp, _)) = listener.accept().await {
         if shared.is_dead.load(Ordering::SeqCst) {
@@ -41,6 +45,8 @@ async fn serve(mut tcp: TcpStream, shared: Arc<Shared>) {
         })
         .await;
         tokens(&shared)
+    } else if target.starts_with("POST /api/v1/bootstrap ") {
+        ("409 Conflict", OWNED.to_owned())
     } else if target.starts_with("GET /api/v1/sessions?") {
         ("200 OK", r#"{"items":[]}"#.to_owned())
     } else {
