@@ -39,14 +39,14 @@ pub struct Login {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     postern ssh bastion\n  \
-    postern ssh root@bastion -- uptime\n  \
+    postern ssh root@bastion uptime\n  \
     postern ssh bastion -- -L 8080:localhost:80 -N")]
 pub struct Ssh {
     /// Resource, with a login name in front if it differs from yours: [USER@]NAME
     #[arg(value_name = "[USER@]NAME")]
     pub destination: SshDestination,
-    /// Arguments for ssh itself: options, then a command
-    #[arg(last = true, value_name = "SSH ARGS")]
+    /// A command for the resource, as ssh takes it; after `--` any arguments of ssh itself: options, then a command
+    #[arg(trailing_var_arg = true, value_name = "SSH ARGS")]
     pub arguments: Vec<String>,
 }
 
@@ -186,6 +186,27 @@ mod tests {
         }
         for good in ["bastion", "root@bastion", "deploy.bot@db-1.prod", "bastion.postern"] {
             assert!(good.parse::<SshDestination>().is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_command_follows_the_resource_as_with_ssh_and_options_follow_two_dashes() {
+        use crate::cli::{Cli, Command};
+        use clap::Parser;
+        let arguments = |line: &str| match Cli::try_parse_from(line.split(' ')).map(|cli| cli.command) {
+            Ok(Command::Ssh(ssh)) => Some(ssh.arguments.join(" ")),
+            Ok(_) | Err(_) => None,
+        };
+        for (line, wanted) in [
+            ("postern ssh bastion", Some("")),
+            ("postern ssh bastion uptime", Some("uptime")),
+            ("postern ssh bastion ls -la --json", Some("ls -la --json")),
+            ("postern ssh bastion -- -L 8080:localhost:80 -N", Some("-L 8080:localhost:80 -N")),
+            ("postern ssh bastion -- uptime", Some("uptime")),
+            ("postern ssh bastion -oProxyCommand=id", None),
+            ("postern ssh -v bastion", None),
+        ] {
+            assert_eq!(arguments(line).as_deref(), wanted, "{line}");
         }
     }
 

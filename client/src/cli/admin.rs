@@ -220,16 +220,16 @@ pub struct TokensCreate {
     #[arg(long, value_name = "NAME")]
     pub service_account: Option<String>,
     /// How many connectors it enrolls [default: 1]
-    #[arg(long, value_name = "N", requires = "site")]
+    #[arg(long, value_name = "N", conflicts_with = "service_account")]
     pub uses: Option<u32>,
     /// Its connectors disappear 30 minutes after they went offline
-    #[arg(long, requires = "site")]
+    #[arg(long, conflicts_with = "service_account")]
     pub ephemeral: bool,
     /// How long it is good: 30m, 12h, 90d [default: an hour to enroll, 90 days for programs]
     #[arg(long, value_name = "TIME", value_parser = parse_span)]
     pub expires: Option<Duration>,
     /// What it is for, for whoever reads the list later
-    #[arg(long, value_name = "TEXT", requires = "service_account", default_value = "")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "site", default_value = "")]
     pub note: String,
     /// Write the secret to this new file (mode 0600) instead of standard output
     #[arg(long, value_name = "FILE")]
@@ -266,6 +266,20 @@ mod tests {
             assert_eq!(parse_kind(text), Ok(kind));
         }
         assert!(parse_kind("secrets").is_err());
+    }
+
+    #[test]
+    fn what_has_no_effect_on_a_token_is_no_argument_of_it() {
+        use crate::cli::Cli;
+        use clap::Parser;
+        let is_taken = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        assert!(is_taken("postern tokens create --site office --uses 3 --ephemeral"));
+        assert!(is_taken("postern tokens create --service-account ci --note x --expires 1d"));
+        for bad in
+            ["--service-account ci --uses 3", "--service-account ci --ephemeral", "--site office --note x"]
+        {
+            assert!(!is_taken(&format!("postern tokens create {bad}")), "{bad}");
+        }
     }
 
     #[test]
