@@ -66,7 +66,9 @@ fn on_open(error: OpenError) -> Failure {
         | OpenError::SchemaTooNew { .. }
         | OpenError::SchemaTooOld { .. }
         | OpenError::MasterKey(_) => Failure::Config(text),
-        OpenError::Locked { .. } => Failure::Temporary(text),
+        OpenError::Locked { .. } => Failure::Temporary(format!(
+            "{text}\n  hint: a gateway runs with this state_dir already; several gateways of one store take Postgres"
+        )),
         OpenError::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             Failure::NotPermitted(text)
         }
