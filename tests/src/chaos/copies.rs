@@ -31,13 +31,15 @@ pub struct Copied {
     pub wrong: u64,
     /// Copies that did not end well, with what was said.
     pub failed: Vec<String>,
-    /// Copies whose session was never opened: the gateway was down or without its connector at that moment.
+    /// Copies whose session was never opened: the gateway was down or without its connector at that moment, or lost it.
     pub not_opened: u64,
 }
 
 /// What the command says when there was no session yet, so that none can be lost.
 const NOT_OPENED: &[&str] = &[
     "no connector of this site is online",
+    // The connector's link broke while it was asked; a first Open that is refused is not repeated.
+    "the link was lost before an answer came",
     "postern: could not connect to",
     "postern: TLS with",
     "postern: the connection broke during the upgrade",
