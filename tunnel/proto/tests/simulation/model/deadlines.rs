@@ -60,7 +60,7 @@ impl Deadlines {
         now: Instant,
     ) -> Result<(), String> {
         // What a side accepted before an orderly end waits for nobody but its own program.
-        if ledger.end(to).over.is_some_and(|(over, _)| over.code == Ended::Finished.code()) {
+        if ledger.has_finished(to) {
             return Ok(());
         }
         if ledger.revoked.is_some_and(|at| self.is_late(at, (to, lie), now, BYTES_BOUND)) {

@@ -5,7 +5,7 @@ use super::{
     spoken::Said,
 };
 use crate::stage::Node;
-use postern_ids::SessionId;
+use postern_ids::{Ended, SessionId};
 use postern_tunnel_proto::stream::Over;
 use std::{collections::BTreeSet, time::Instant};
 
@@ -114,6 +114,16 @@ impl Ledger {
 
     pub(super) fn end_mut(&mut self, side: Side) -> &mut EndOf {
         &mut self.ends[side as usize]
+    }
+
+    /// This end is over in order: it accepted all that its peer wrote.
+    pub(crate) fn has_finished(&self, side: Side) -> bool {
+        self.end(side).over.as_ref().is_some_and(|(over, _)| over.code == Ended::Finished.code())
+    }
+
+    /// One of its ends said its end in a record, which a gateway carries without reading it.
+    pub(crate) fn was_ended_in_words(&self) -> bool {
+        self.ends.iter().any(|end| end.said.has_ended())
     }
 
     /// Neither its client nor its connector lies.

@@ -125,6 +125,10 @@ impl Model {
         self.deadlines.allow_bytes((id, ledger), to, lie, now)?;
         let Some(session) = ledger.session.filter(|_| to == Side::Connector) else { return Ok(()) };
         self.store.is_admitted(session, ledger.generation)?;
+        // It was accepted before the end, whatever was recorded meanwhile.
+        if ledger.has_finished(to) {
+            return Ok(());
+        }
         self.deadlines.allow_bytes_of(session, &self.store, lie, now)
     }
 

@@ -140,6 +140,11 @@ impl Model {
 }
 
 impl Said {
+    /// It said its end on the lane that it spoke on last.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end
+    }
+
     /// Attach or Welcome.
     fn greet(&mut self, told: Told, payload: &[u8]) -> Result<String, String> {
         let (generation, offset, fits) = match told.side {

@@ -59,11 +59,10 @@ impl World {
                 && ledger.end(Side::Connector).is_there
                 && !ledger.was_dialed_again;
             // A program that died with its process read no more, whatever had come for it.
-            let client = ledger.end(Side::Client);
-            let came =
-                !client.is_there && client.over.as_ref().is_some_and(|(over, _)| over.code == finished);
+            let came = !ledger.end(Side::Client).is_there && ledger.has_finished(Side::Client);
             let whole = ledger.up.is_whole() && (ledger.down.is_whole() || came);
-            if carried && code == finished && !whole && !self.stage.terms.ends_with_record {
+            let in_words = self.stage.terms.ends_with_record || ledger.was_ended_in_words();
+            if carried && code == finished && !whole && !in_words {
                 return Err(format!("D14: {session} is recorded as finished and was not: {ledger:?}"));
             }
         }
@@ -73,14 +72,11 @@ impl World {
 
 /// D12: a stream that finished at both ends carried everything.
 fn judge(id: StreamId, ledger: &Ledger) -> Result<(), String> {
-    let code = |side: Side| ledger.end(side).over.map(|(over, _)| over.code);
-    let finished = Some(Ended::Finished.code());
-    let (client, connector) = (code(Side::Client), code(Side::Connector));
     // A program that died with its process read no more.
-    if client == finished && ledger.end(Side::Client).is_there && !ledger.down.is_whole() {
+    if ledger.has_finished(Side::Client) && ledger.end(Side::Client).is_there && !ledger.down.is_whole() {
         return Err(format!("D12: {id} finished at the client without its last byte"));
     }
-    if connector == finished && ledger.end(Side::Connector).is_there && !ledger.up.is_whole() {
+    if ledger.has_finished(Side::Connector) && ledger.end(Side::Connector).is_there && !ledger.up.is_whole() {
         return Err(format!("D12: {id} finished at the target without its last byte"));
     }
     Ok(())
