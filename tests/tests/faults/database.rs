@@ -1,10 +1,10 @@
-//! A database that is gone, slow, silent, or heard of by its poll alone (F5, F8, F10).
+//! A database that is gone, slow or silent (F5, F8).
 
 use crate::support::{SOON, echo, hold, round_trip};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use postern_tests::{
-    Client, FaultPath, FaultProxy, Gateway, GatewayOptions, Postgres, Scratch, Way, World, postgres,
-    scenario, tools, until, world,
+    Client, FaultPath, FaultProxy, GatewayOptions, Postgres, Scratch, Way, World, postgres, scenario, tools,
+    until, world,
 };
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -72,27 +72,6 @@ fn f08_a_slow_database_does_not_slow_a_decision() -> Result<()> {
 }
 
 #[test]
-fn f10_a_silently_lost_listener_is_made_up_for_by_the_poll() -> Result<()> {
-    scenario("f10", |scratch| {
-        let server = Postgres::start()?;
-        let proxy = FaultProxy::start(SocketAddr::from(([127, 0, 0, 1], server.port())), 0)?;
-        // Two gateways would show it too; here a change comes from beside: written by a second gateway on the same store.
-        let world = through_proxy(scratch, &server, &proxy)?;
-        let target = echo(&world)?;
-        let _held = hold(&world, scratch.path(), &target)?;
-        proxy.silence_whoever_said("LISTEN");
-        let other = second_gateway(scratch, &server, &world)?;
-        let remote = Client::new(&tools::programs()?, &scratch.join("remote"))?;
-        remote.sign_in_with_browser(&other, world::OWNER.0, world::OWNER.1)?;
-        remote.apply("kind: absent\nobject: grant\nname: engineers-reach-office\n")?.expect(0)?;
-        let took = until("the cut at the target", SOON, || target.open() == 0)?;
-        assert!(took <= Duration::from_secs(2), "{took:?} with the poll alone");
-        drop(other);
-        server.stop()
-    })
-}
-
-#[test]
 fn a_stopped_database_does_not_keep_a_session_from_being_cut_by_its_hard_expiry() -> Result<()> {
     scenario("expiry-in-the-dark", |scratch| {
         let mut server = Postgres::start()?;
@@ -114,19 +93,10 @@ fn on_server(scratch: &Scratch, server: &Postgres) -> Result<World> {
     World::start_with(scratch, &GatewayOptions { store, ..GatewayOptions::default() })
 }
 
-fn through_proxy(scratch: &Scratch, server: &Postgres, proxy: &FaultProxy) -> Result<World> {
+pub(crate) fn through_proxy(scratch: &Scratch, server: &Postgres, proxy: &FaultProxy) -> Result<World> {
     let direct = postgres::fresh_database(&server.url("postgres"))?;
     let store = direct.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.address().port()));
     World::start_with(scratch, &GatewayOptions { store: Some(store), ..GatewayOptions::default() })
-}
-
-/// A second gateway on the same store and master key, with a way to the database of its own.
-fn second_gateway(scratch: &Scratch, server: &Postgres, world: &World) -> Result<Gateway> {
-    let directory = scratch.directory("other")?;
-    std::fs::copy(scratch.join("gateway/master.key"), directory.join("master.key"))?;
-    let name = world.gateway.store_url().and_then(|url| url.rsplit('/').next()).context("a database")?;
-    let options = GatewayOptions { store: Some(server.url(name)), ..GatewayOptions::default() };
-    Gateway::start(&tools::programs()?, &directory, &options)
 }
 
 /// The mean time from a request to its answer, as the gateway itself measures it.

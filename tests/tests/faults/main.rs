@@ -3,6 +3,7 @@
 mod connectors;
 mod database;
 mod embedded;
+mod feed;
 mod journal;
 mod names;
 mod small_disk;
