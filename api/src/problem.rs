@@ -37,6 +37,8 @@ codes! {
     BadRequest = "bad_request", 400, "The request is malformed";
     /// No credentials, or credentials that are no longer good.
     Unauthenticated = "unauthenticated", 401, "You are not signed in";
+    /// The one-time secret was good, and somebody has used it.
+    Replayed = "replayed", 401, "The token was used before";
     /// Signed in, but not permitted.
     Denied = "denied", 403, "You may not do this";
     /// The request did not come from our own page.
@@ -45,8 +47,8 @@ codes! {
     ConnectorUnknown = "connector_unknown", 403, "This connector is not enrolled";
     /// The connector was revoked.
     ConnectorRevoked = "connector_revoked", 403, "This connector was revoked";
-    /// The one-time secret is unknown, used up or expired.
-    TokenSpent = "token_spent", 403, "The token is unknown, used up or expired";
+    /// The one-time secret is unknown, revoked or expired.
+    TokenSpent = "token_spent", 403, "The token is unknown, revoked or expired";
     /// There is no such object, or it may not be seen.
     NotFound = "not_found", 404, "There is no such object";
     /// The path exists, the method does not.

@@ -154,6 +154,7 @@ fn exit_code(problem: ProblemCode) -> u8 {
     match problem {
         ProblemCode::NotFound => code::NOT_FOUND,
         ProblemCode::Unauthenticated
+        | ProblemCode::Replayed
         | ProblemCode::Denied
         | ProblemCode::Csrf
         | ProblemCode::ConnectorUnknown

@@ -44,7 +44,10 @@ pub struct ConnectorKey {
 /// Why a connector was not enrolled.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolError {
-    /// The token is unknown, used up, revoked or expired.
+    /// The token was good, and has no use left.
+    #[error("the enrolment token was used before")]
+    Used,
+    /// The token is unknown, revoked or expired.
     #[error("the enrolment token is not good")]
     Token,
     /// The connector could not be stored.
@@ -87,6 +90,18 @@ async fn enrolled_before(
     let id = id.parse().map_err(|_| StoreError::corrupt("connectors.id", id))?;
     let found = change.find::<Connector>(&id).await?;
     Ok(found.filter(|connector| connector.value.state == ConnectorState::Active))
+}
+
+/// Why a token was not good: whoever shows one that was used is told, for somebody else may have used it.
+async fn why_not(change: &mut Change, hash: SecretHash, now: Timestamp) -> Result<EnrolError, ChangeError> {
+    let used: Option<(String,)> = fetch_optional!(
+        &mut change.tx,
+        (String,),
+        "SELECT id FROM enrolment_tokens WHERE hash = $1 AND uses_left = 0 AND expires_at > $2",
+        hash.to_vec(),
+        now.as_micros()
+    )?;
+    Ok(if used.is_some() { EnrolError::Used } else { EnrolError::Token })
 }
 
 impl Change {
@@ -162,7 +177,9 @@ impl Store {
             now.as_micros()
         )
         .map_err(ChangeError::from)?;
-        let (token, site, ephemeral) = token.ok_or(EnrolError::Token)?;
+        let Some((token, site, ephemeral)) = token else {
+            return Err(why_not(&mut change, hash, now).await?);
+        };
         let site = site
             .parse()
             .map_err(|_| ChangeError::from(StoreError::corrupt("enrolment_tokens.site_id", site)))?;

@@ -7,7 +7,7 @@ use postern_api::{EnrolmentTokenReply, EnrolmentTokenRequest, ProblemCode};
 use postern_identity::{connector_ask, lifetimes};
 use postern_ids::TokenId;
 use postern_policy::{admin::AdminAction, model::Site};
-use postern_store::{ConnectorKey, EnrolError, EnrolmentToken, SecretHash};
+use postern_store::{ChangeError, ConnectorKey, EnrolError, EnrolmentToken, SecretHash};
 use postern_token::{
     EnrollReply, EnrollRequest,
     opaque::{Opaque, OpaqueKind},
@@ -88,12 +88,28 @@ pub(super) async fn enroll(
 
 fn not_enrolled(why: EnrolError, address: std::net::IpAddr) -> Failure {
     match why {
+        EnrolError::Used => {
+            tracing::warn!(client.address = %address, reason = "replayed", "connector.rejected: a used enrolment token");
+            Failure::new(
+                ProblemCode::Replayed,
+                "the enrolment token was used before: another connector was registered with it",
+                "ask an owner for a new one, and if that connector is not yours, have it revoked",
+            )
+        }
         EnrolError::Token => {
-            tracing::info!(client.address = %address, "connector.rejected: an enrolment token is not good");
+            tracing::info!(client.address = %address, reason = "token", "connector.rejected: an enrolment token is not good");
             Failure::new(
                 ProblemCode::TokenSpent,
-                "the enrolment token is unknown, used up, revoked or expired",
+                "the enrolment token is unknown, revoked or expired",
                 "ask an owner for a new one",
+            )
+        }
+        EnrolError::Change(ChangeError::Taken { .. }) => {
+            tracing::info!(client.address = %address, reason = "name_taken", "connector.rejected: another one has this name");
+            Failure::new(
+                ProblemCode::Conflict,
+                "another connector has this name or key; the enrolment token was not used",
+                "choose another name",
             )
         }
         EnrolError::Change(why) => why.into(),
