@@ -14,7 +14,7 @@ use std::sync::{Arc, Barrier};
 const AT_ONCE: usize = 8;
 
 const FORM: [&str; 1] = ["Content-Type: application/x-www-form-urlencoded"];
-const JSON: [&str; 1] = ["Content-Type: application/json"];
+pub(super) const JSON: [&str; 1] = ["Content-Type: application/json"];
 
 #[test]
 fn j12_of_many_who_show_one_secret_at_two_gateways_at_once_the_first_wins() -> Result<()> {
@@ -36,7 +36,7 @@ fn enrolment_token(fleet: &Fleet, scratch: &Scratch) -> Result<()> {
             .push(json!({"secret": secret, "public_key": key, "name": format!("twin-{number}")}).to_string());
     }
     let answers = at_once(fleet, "/api/v1/enroll", &JSON, &asked)?;
-    expect_one(&answers, 403, "code", "token_spent")?;
+    expect_one(&answers, 401, "code", "replayed")?;
     let twins = fleet.query("select count(*) from connectors where name like 'twin-%'")?;
     assert_eq!(twins, "1", "of the connectors one is registered");
     Ok(())
@@ -51,6 +51,7 @@ fn device_code(fleet: &Fleet, scratch: &Scratch) -> Result<()> {
     let code = asked["device_code"].as_str().context("a code")?;
     let form = format!("client_id=postern-cli&grant_type={grant}&device_code={code}");
     let answers = at_once(fleet, "/oauth/token", &FORM, &vec![form; AT_ONCE])?;
+    // In the words that RFC 8628 has for it: a 401 of this endpoint would speak of the client, not of the code.
     expect_one(&answers, 400, "error", "expired_token")
 }
 
@@ -121,7 +122,7 @@ fn gateway(fleet: &Fleet, number: usize, path: &str) -> (Browser, String) {
 }
 
 /// The secret that an enrolment token carries.
-fn secret_in(token: &str, scratch: &Scratch) -> Result<String> {
+pub(super) fn secret_in(token: &str, scratch: &Scratch) -> Result<String> {
     let mut text = token.strip_prefix("pse_").context("an enrolment token")?.to_owned();
     while text.len() % 4 != 0 {
         text.push('=');
@@ -134,7 +135,7 @@ fn secret_in(token: &str, scratch: &Scratch) -> Result<String> {
 }
 
 /// The public half of a new Ed25519 key.
-fn public_key() -> Result<String> {
+pub(super) fn public_key() -> Result<String> {
     let line = "openssl genpkey -algorithm ed25519 -outform DER | openssl pkey -inform DER -pubout -outform DER \
                 | tail -c 32 | basenc --base64url | tr -d '=\\n'";
     let made = tools::command("sh")?.args(["-c", line]).output()?;
