@@ -143,6 +143,40 @@ async fn t12_each_open_on_a_link_is_decided_for_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn t13_a_client_asks_for_a_name_and_never_for_an_address() {
+    let Served { scene, account, echo, link, incoming: _incoming, .. } = Served::start().await;
+    for address in [
+        "127.0.0.1:22",
+        "127.0.0.1",
+        "[::1]:22",
+        "::ffff:127.0.0.1",
+        "0.0.0.0:80",
+        "169.254.169.254:80",
+        "fe80::1",
+        "100.64.0.1:22",
+        "2130706433",
+        "0x7f000001",
+        "localhost.",
+        "10.0.0.5:22",
+        "db-1:22",
+        "unix:/run/docker.sock",
+    ] {
+        let told = crate::support::refused(&link, address).await;
+        let refusals = [Refusal::BadRequest, Refusal::NoSuchResource].map(Refusal::code);
+        assert!(refusals.contains(&told), "{address}: {told}");
+    }
+    // Nor does anything else that a request could hold lead to one.
+    for more in [r#""target":"127.0.0.1:22""#, r#""host":"127.0.0.1""#, r#""port":23"#] {
+        let wanted = request("db-1").replacen('{', &format!("{{{more},"), 1);
+        let mut peer = RawPeer::client(&scene, &account.token).await;
+        peer.say(&open(1, &wanted)).await;
+        let Heard::Frame { payload, .. } = peer.until(REFUSED).await else { panic!("{more}: not refused") };
+        assert_eq!(payload[..2], Refusal::BadRequest.code().to_be_bytes(), "{more}");
+    }
+    assert_eq!(echo.grants.lock().unwrap().len(), 0, "the connector was asked for nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn t15_a_connector_that_speaks_of_what_is_not_its_own_is_cut_off_and_others_go_on() {
     let mut both = Both::new().await;
     let site = both.scene.site("factory").await;
