@@ -1,9 +1,12 @@
 //! Connectors that were copied, stolen, frozen, or asked for too much.
 
 use super::SOON;
-use anyhow::Result;
+use super::once::{JSON, public_key, secret_in};
+use anyhow::{Context, Result};
+use postern_tests::curl::Answer;
 use postern_tests::world;
 use postern_tests::{Connector, Manner, Signal, Target, World, scenario, tools, until};
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -36,6 +39,54 @@ fn t11_a_copied_connector_is_noticed_and_the_newest_serves() -> Result<()> {
         world.connector.await_log("4409", SOON)?;
         world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
         assert!(world.connector.process()?.is_running());
+        Ok(())
+    })
+}
+
+#[test]
+fn t09_no_connector_takes_the_name_or_the_id_of_another_or_a_name_for_many() -> Result<()> {
+    scenario("t09", |scratch| {
+        let world = World::start(scratch)?;
+        let registered = || -> Result<Vec<(Value, Value)>> {
+            let list = world.owner.json(&["connectors", "ls"])?;
+            let list = list.as_array().context("a list")?.iter();
+            Ok(list.map(|connector| (connector["id"].clone(), connector["name"].clone())).collect())
+        };
+        let before = registered()?;
+        let (id, name) = before.first().context("a connector")?;
+        // With a token that is good, but for a name that is not its own.
+        let made = world.owner.json(&["tokens", "create", "--site", "office"])?;
+        let secret = secret_in(made["token"].as_str().context("a token")?, scratch)?;
+        let browser = world.gateway.browser(scratch.path());
+        let ask = |name: &str| -> Result<Answer> {
+            let key = json!({"kty": "OKP", "crv": "Ed25519", "x": public_key()?});
+            let asked = json!({"secret": secret, "public_key": key, "name": name}).to_string();
+            browser.send(&format!("{}/api/v1/enroll", world.gateway.url()), &JSON, Some(("POST", &asked)))
+        };
+        assert_eq!(ask(name.as_str().context("a name")?)?.expect(409)?.json()?["code"], "conflict");
+        for many in ["*", "*.office"] {
+            assert_eq!(ask(many)?.status, 422, "{many}");
+        }
+        assert_eq!(registered()?, before, "what was registered is untouched");
+        assert!(world.gateway.log().contains("connector.rejected: another one has this name"));
+
+        // With a registration of its own, and another one's id beside its own key.
+        let mut thief =
+            world::enroll(&world.owner, &tools::programs()?, &scratch.join("thief"), &["127.0.0.1:*"])?;
+        let file = scratch.join("thief/state/identity.json");
+        let mut identity: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+        identity["connector"] = id.clone();
+        std::fs::write(&file, identity.to_string())?;
+        thief.run()?;
+        until("the rejection in the log", SOON, || {
+            world
+                .gateway
+                .log()
+                .lines()
+                .any(|line| line.contains("connector.rejected") && line.contains("connector_unknown"))
+        })?;
+        assert_eq!(world::online(&world.owner), 1, "the one that was there");
+        world.alice.ssh(&world.sshd, "bastion", "true")?.expect(0)?;
         Ok(())
     })
 }
