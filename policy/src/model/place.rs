@@ -2,7 +2,7 @@
 
 use postern_ids::{ConnectorId, LabelKey, LabelValue, Name, ResourceId, SiteId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr, sync::Arc};
 
 /// One private network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,6 +155,25 @@ impl Target {
         Ok(Self { host: host.into(), port })
     }
 
+    /// Refuses an address in a spelling that not everybody reads the same, and the address of nobody (T13). Which of the
+    /// others may be dialed only the connector can know: its own list says so.
+    fn is_plain(&self) -> Result<(), &'static str> {
+        if let Ok(address) = self.host.parse::<IpAddr>() {
+            let is_ipv4_in_disguise = matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
+            return match address {
+                _ if address.is_unspecified() => Err("this is the address of no machine"),
+                _ if is_ipv4_in_disguise => Err("write an IPv4 address as 192.0.2.1"),
+                IpAddr::V4(_) | IpAddr::V6(_) => Ok(()),
+            };
+        }
+        // `2130706433`, `0x7f.1` and `127.1` are addresses to inet_aton, and so to many resolvers.
+        let name = self.host.strip_suffix('.').unwrap_or(&self.host);
+        let last = name.rsplit('.').next().unwrap_or_default();
+        let is_number = last.bytes().all(|b| b.is_ascii_digit())
+            || last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
+        if is_number { Err("write an address as 192.0.2.1 or [2001:db8::1]") } else { Ok(()) }
+    }
+
     fn parse_name(host: &str) -> Result<String, &'static str> {
         if host.is_empty() || host.len() > Self::HOST_MAX {
             return Err("the host must have 1 to 253 characters");
@@ -173,7 +192,8 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        Self::parse(text).map_err(|why| TargetError { text: text.chars().take(80).collect(), why })
+        let parsed = Self::parse(text).and_then(|target| target.is_plain().map(|()| target));
+        parsed.map_err(|why| TargetError { text: text.chars().take(80).collect(), why })
     }
 }
 
@@ -201,8 +221,9 @@ impl Serialize for Target {
 
 impl<'de> Deserialize<'de> for Target {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // What was stored before a rule for new ones came stays readable: no connector dials it.
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
 
@@ -228,6 +249,35 @@ mod tests {
         let resource: Resource = serde_json::from_str(&text).unwrap();
         assert_eq!(resource.web, None);
         assert_eq!(serde_json::to_string(&resource).unwrap(), text);
+    }
+
+    #[test]
+    fn t13_an_address_has_one_spelling_and_belongs_to_somebody() {
+        for odd in [
+            "2130706433:80",
+            "0x7f000001:80",
+            "0x7f.1:80",
+            "127.1:80",
+            "0177.0.0.1:80",
+            "127.0.0.0x1:80",
+            "1.2.3.4.5:80",
+            "127.0.0.1.:80",
+            "[::ffff:127.0.0.1]:80",
+            "[::ffff:7f00:1]:80",
+            "0.0.0.0:80",
+            "[::]:80",
+            "[fe80::1%eth0]:80",
+            "unix:/run/docker.sock",
+            "/run/docker.sock:80",
+        ] {
+            assert!(odd.parse::<Target>().is_err(), "{odd}");
+        }
+        for plain in ["127.0.0.1:80", "[::1]:80", "localhost.:80", "db-7.internal:80", "0x7g:80", "v1.2x:80"]
+        {
+            assert!(plain.parse::<Target>().is_ok(), "{plain}");
+        }
+        // One that is stored already stands in nobody's way.
+        assert!(serde_json::from_str::<Target>(r#""127.1:80""#).is_ok());
     }
 
     #[test]
