@@ -15,3 +15,4 @@ mod sessions;
 mod siblings;
 mod support;
 mod tickets;
+mod weight;

@@ -18,7 +18,7 @@ fn program() -> Command {
     command
 }
 
-fn config(dir: &Path, more: &str) -> PathBuf {
+pub(crate) fn config(dir: &Path, more: &str) -> PathBuf {
     let path = dir.join("gateway.toml");
     let state = dir.join("state");
     let text = format!(
@@ -35,13 +35,13 @@ fn check(path: &Path) -> Output {
 }
 
 /// A gateway that serves, with the first lines that it printed.
-struct Serving {
-    child: Child,
+pub(crate) struct Serving {
+    pub(crate) child: Child,
     printed: Vec<String>,
 }
 
 impl Serving {
-    fn start(path: &Path) -> Self {
+    pub(crate) fn start(path: &Path) -> Self {
         Self::start_with(path, Stdio::null())
     }
 

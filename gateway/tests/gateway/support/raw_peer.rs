@@ -37,6 +37,18 @@ pub(crate) enum Heard {
     Gone,
 }
 
+/// Where a gateway is, and how it is known.
+pub(crate) struct Gate {
+    pub(crate) url: url::Url,
+    pub(crate) ca_sha256: [u8; 32],
+}
+
+impl Gate {
+    fn of(scene: &Scene) -> Self {
+        Self { url: scene.node.public_url.clone(), ca_sha256: scene.node.ca_sha256().unwrap() }
+    }
+}
+
 /// A link of which nothing is checked at this end.
 pub(crate) struct RawPeer {
     stream: Box<dyn Stream>,
@@ -46,7 +58,7 @@ pub(crate) struct RawPeer {
 impl RawPeer {
     /// A client's link, with its Hello said.
     pub(crate) async fn client(scene: &Scene, token: &str) -> Self {
-        let mut peer = Self::connect(scene).await;
+        let mut peer = Self::connect(&Gate::of(scene)).await;
         let head = peer.upgrade("/tunnel/client", &format!("Authorization: Bearer {token}\r\n")).await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         peer.say(&hello()).await;
@@ -55,7 +67,12 @@ impl RawPeer {
 
     /// A connector's link, dialed with more headers than a connector sends, with its Hello and an empty list said.
     pub(crate) async fn connector(scene: &Scene, connector: &Enrolled, headers: &str) -> Self {
-        let mut peer = Self::connect(scene).await;
+        Self::connector_at(&Gate::of(scene), connector, 0, headers).await
+    }
+
+    /// The same at any gateway, as the link of a slot.
+    pub(crate) async fn connector_at(gate: &Gate, connector: &Enrolled, slot: u8, headers: &str) -> Self {
+        let mut peer = Self::connect(gate).await;
         let challenge = peer.upgrade("/tunnel/connector", headers).await;
         assert!(challenge.starts_with("HTTP/1.1 401 "), "{challenge}");
         let value = |name: &str| {
@@ -66,8 +83,8 @@ impl RawPeer {
             nonce: value("postern-nonce:"),
             gateway_time: Some(value("postern-time:").parse().unwrap()),
         };
-        let issuer = scene.node.public_url.as_str().trim_end_matches('/').to_owned();
-        let proof = Prover { issuer, connector: connector.clone(), slot: 0 }.token(&challenge);
+        let issuer = gate.url.as_str().trim_end_matches('/').to_owned();
+        let proof = Prover { issuer, connector: connector.clone(), slot }.token(&challenge);
         let headers = format!("{headers}Authorization: Postern-Dial {proof}\r\n");
         let head = peer.upgrade("/tunnel/connector", &headers).await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
@@ -75,9 +92,9 @@ impl RawPeer {
         peer
     }
 
-    async fn connect(scene: &Scene) -> Self {
-        let trust = Trust::pinned(scene.node.ca_sha256().unwrap());
-        let stream = connect(&scene.node.public_url, &trust, &Proxy::direct()).await.unwrap();
+    async fn connect(gate: &Gate) -> Self {
+        let trust = Trust::pinned(gate.ca_sha256);
+        let stream = connect(&gate.url, &trust, &Proxy::direct()).await.unwrap();
         Self { stream, heard: Vec::new() }
     }
 
