@@ -8,7 +8,7 @@ use futures_util::{
     SinkExt, Stream, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use postern_tunnel_io::tune_socket;
+use postern_tunnel_io::{connect_address, tune_end, tune_listener, tune_socket};
 use rustls_pki_types::ServerName;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::{
@@ -69,6 +69,7 @@ fn config() -> WebSocketConfig {
 pub(crate) async fn gateway(args: GatewayArgs) -> Result<()> {
     let acceptor = Certificates::in_directory(&args.certificates).acceptor()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    tune_listener(&listener);
     process::ready(listener.local_addr()?);
     let (spare, spares) = mpsc::channel::<Downstream>(SPARES * 2);
     let spares = Arc::new(tokio::sync::Mutex::new(spares));
@@ -108,7 +109,7 @@ async fn pump(mut from: SplitStream<Downstream>, mut to: SplitSink<Downstream, M
 
 async fn dial(certificates: &Certificates, gateway: SocketAddr, kind: u8) -> Result<Upstream> {
     let tls = certificates.trust().client_config(&[])?;
-    let tcp = TcpStream::connect(gateway).await?;
+    let tcp = connect_address(gateway).await?;
     tune_socket(&tcp)?;
     let mut tls = TlsConnector::from(tls).connect(ServerName::try_from("localhost")?, tcp).await?;
     postern_tunnel_io::tls::tune(tls.get_mut().1);
@@ -143,8 +144,8 @@ async fn serve(
     let mut socket = dial(&certificates, gateway, CONNECTOR).await?;
     let first = socket.next().await;
     used.send(()).await?;
-    let tcp = TcpStream::connect(target).await?;
-    tcp.set_nodelay(true)?;
+    let tcp = connect_address(target).await?;
+    tune_end(&tcp)?;
     let (from, mut to) = tcp.into_split();
     if let Some(Ok(Message::Binary(bytes))) = first {
         to.write_all(&bytes).await?;
@@ -155,10 +156,11 @@ async fn serve(
 pub(crate) async fn client(args: ClientArgs) -> Result<()> {
     let certificates = Arc::new(Certificates::in_directory(&args.certificates));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    tune_listener(&listener);
     process::ready(listener.local_addr()?);
     loop {
         let (tcp, _) = listener.accept().await?;
-        tcp.set_nodelay(true)?;
+        tune_end(&tcp)?;
         let certificates = Arc::clone(&certificates);
         tokio::spawn(async move {
             let socket = dial(&certificates, args.gateway, CLIENT).await?;

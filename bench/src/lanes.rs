@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use postern_tunnel_io::{
     Challenge, Credentials, Cut, Detach, Dial, Event, Incoming, IncomingLane, Link, LinkConfig, Open, Proxy,
-    accept, dial, forward, forward_resumable, splice, stream::StreamConfig, tls, tune_socket,
-    upgrade_response,
+    accept, connect_address, dial, forward, forward_resumable, splice, stream::StreamConfig, tls, tune_end,
+    tune_listener, tune_socket, upgrade_response,
 };
 use std::{
     net::SocketAddr,
@@ -88,6 +88,7 @@ impl Connectors {
 pub(crate) async fn gateway(args: GatewayArgs) -> Result<()> {
     let acceptor = Certificates::in_directory(&args.certificates).acceptor()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    tune_listener(&listener);
     process::ready(listener.local_addr()?);
     let connectors = Arc::new(Connectors::default());
     let config = LinkConfig { churn: None, ..LinkConfig::default() };
@@ -190,9 +191,9 @@ async fn serve_lanes(mut incoming: Incoming, target: SocketAddr, config: StreamC
         if let Event::Open(lane) = event {
             let config = config.clone();
             tokio::spawn(async move {
-                match TcpStream::connect(target).await {
+                match connect_address(target).await {
                     Ok(tcp) => {
-                        let _ = tcp.set_nodelay(true);
+                        let _ = tune_end(&tcp);
                         if streams::is_resumable(&lane) {
                             return streams::hold_for(lane, tcp, config).await;
                         }
@@ -208,13 +209,14 @@ async fn serve_lanes(mut incoming: Incoming, target: SocketAddr, config: StreamC
 pub(crate) async fn client(args: ClientArgs) -> Result<()> {
     let links = args.links().await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    tune_listener(&listener);
     process::ready(listener.local_addr()?);
     let metadata = Bytes::from(args.metadata);
     let config = StreamConfig::default();
     let mut turn = links.iter().cycle();
     loop {
         let (tcp, _) = listener.accept().await?;
-        tcp.set_nodelay(true)?;
+        tune_end(&tcp)?;
         let (link, _) = turn.next().context("a link")?;
         let (link, metadata, config) = (link.clone(), metadata.clone(), config.clone());
         if args.resume {

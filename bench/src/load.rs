@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::{Subcommand, ValueEnum};
-use postern_tunnel_io::Open;
+use postern_tunnel_io::{Open, connect_address, tune_end};
 use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
@@ -107,8 +107,8 @@ fn print_json<T: Serialize>(value: &T) -> Result<()> {
 }
 
 async fn connect(address: SocketAddr) -> Result<TcpStream> {
-    let tcp = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
-    tcp.set_nodelay(true)?;
+    let tcp = connect_address(address).await.with_context(|| format!("connecting to {address}"))?;
+    tune_end(&tcp)?;
     Ok(tcp)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::process;
 use anyhow::{Result, bail};
+use postern_tunnel_io::{tune_end, tune_listener};
 use std::{
     sync::{
         Arc,
@@ -35,6 +36,7 @@ struct Held {
 
 pub(crate) async fn serve() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    tune_listener(&listener);
     process::ready(listener.local_addr()?);
     let held = Arc::new(Held::default());
     loop {
@@ -45,7 +47,7 @@ pub(crate) async fn serve() -> Result<()> {
 }
 
 async fn answer(mut tcp: TcpStream, held: &Held) -> Result<()> {
-    tcp.set_nodelay(true)?;
+    tune_end(&tcp)?;
     match tcp.read_u8().await? {
         TAKE => {
             let length = tcp.read_u64().await?;

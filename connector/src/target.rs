@@ -1,6 +1,7 @@
 //! From a granted target to a TCP connection: resolve once, check every address, dial exactly a checked one.
 
 use crate::allow::{AllowList, NotAllowed, Target, TargetHost};
+use postern_tunnel_io::{connect_address, tune_end};
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{net::TcpStream, time};
 
@@ -101,10 +102,9 @@ pub async fn connect(
 async fn connect_first(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, DialTargetError> {
     let mut last = None;
     for &address in addresses.iter().take(ADDRESSES_TRIED_MAX) {
-        match TcpStream::connect(address).await {
+        match connect_address(address).await {
             Ok(tcp) => {
-                // A shell's single key strokes must not wait for acknowledgements.
-                let _ = tcp.set_nodelay(true);
+                let _ = tune_end(&tcp);
                 return Ok(tcp);
             }
             Err(source) => last = Some(DialTargetError::Connect { address, source }),

@@ -23,6 +23,11 @@ const GATEWAY_UP: Figure = Figure { name: "CPU of the gateway alone, up", unit: 
 const CLIENT_UP: Figure = Figure { name: "CPU of the client alone, up", unit: "s/GiB", bar: Bar::Told };
 const CONNECTOR_UP: Figure = Figure { name: "CPU of the connector alone, up", unit: "s/GiB", bar: Bar::Told };
 const TEN: Figure = Figure { name: "ten streams up, sum", unit: "Gbit/s", bar: Bar::Told };
+const CPU_TEN: Figure = Figure { name: "CPU of all relays, ten streams up", unit: "s/GiB", bar: Bar::Told };
+const CLIENT_TEN: Figure = Figure { name: "CPU of the client alone, ten", unit: "s/GiB", bar: Bar::Told };
+const GATEWAY_TEN: Figure = Figure { name: "CPU of the gateway alone, ten", unit: "s/GiB", bar: Bar::Told };
+const CONNECTOR_TEN: Figure =
+    Figure { name: "CPU of the connector alone, ten", unit: "s/GiB", bar: Bar::Told };
 const TEN_OF_ONE: Figure =
     Figure { name: "ten streams, sum over one stream", unit: "×", bar: Bar::AtLeast(1.0) };
 const FAIR: Figure = Figure { name: "ten streams, slowest over fastest", unit: "×", bar: Bar::AtLeast(0.5) };
@@ -33,15 +38,14 @@ pub(super) async fn measure(plan: &Plan, floor: &Stack, ours: &Stack, report: &m
             let one = transfer(stack, "up", plan.bytes, 1).await?;
             report.add(UP, whose, one.gbits);
             report.add(CPU_UP, whose, one.cpu_per_gib());
-            let [client, gateway, connector] = one.cpu_each;
-            report.add(CLIENT_UP, whose, client);
-            report.add(GATEWAY_UP, whose, gateway);
-            report.add(CONNECTOR_UP, whose, connector);
+            add_each(report, whose, [CLIENT_UP, GATEWAY_UP, CONNECTOR_UP], &one);
             let down = transfer(stack, "down", plan.bytes, 1).await?;
             report.add(DOWN, whose, down.gbits);
             report.add(CPU_DOWN, whose, down.cpu_per_gib());
             let ten = transfer(stack, "up", plan.bytes / STREAMS, STREAMS).await?;
             report.add(TEN, whose, ten.gbits);
+            report.add(CPU_TEN, whose, ten.cpu_per_gib());
+            add_each(report, whose, [CLIENT_TEN, GATEWAY_TEN, CONNECTOR_TEN], &ten);
             if whose == Whose::Ours {
                 report.add(TEN_OF_ONE, whose, ten.gbits / one.gbits);
                 report.add(FAIR, whose, ten.fairness);
@@ -49,6 +53,12 @@ pub(super) async fn measure(plan: &Plan, floor: &Stack, ours: &Stack, report: &m
         }
     }
     Ok(())
+}
+
+fn add_each(report: &mut Report, whose: Whose, figures: [Figure; 3], transfer: &Transfer) {
+    for (figure, seconds) in figures.into_iter().zip(transfer.cpu_each) {
+        report.add(figure, whose, seconds);
+    }
 }
 
 pub(super) struct Transfer {

@@ -13,7 +13,7 @@ use crate::{
     resource::ResourceRef,
 };
 use postern_ids::Ended;
-use postern_tunnel_io::{Cut, ForwardEnd, splice};
+use postern_tunnel_io::{Cut, ForwardEnd, splice, tune_end, tune_listener};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -37,6 +37,7 @@ pub async fn run(home: &Home, mapping: &Mapping, json: bool) -> Result<(), Failu
     let listener = TcpListener::bind(mapping.listen)
         .await
         .map_err(|e| Failure::usage(format!("{} cannot be listened on: {e}", mapping.listen)))?;
+    tune_listener(&listener);
     let address = listener.local_addr().map_err(|e| Failure::unavailable(e.to_string()))?;
     announce(address, mapping, json);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -97,7 +98,7 @@ async fn accept(
 }
 
 async fn serve(errand: &Arc<Errand>, resume: Resume, tcp: TcpStream, stop: CancellationToken) {
-    let _ = tcp.set_nodelay(true);
+    let _ = tune_end(&tcp);
     let cut = Cut::new();
     let mut carrying = std::pin::pin!(carry(errand, resume, tcp, cut.clone()));
     let carried = tokio::select! {

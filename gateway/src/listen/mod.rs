@@ -22,6 +22,7 @@ use arc_swap::ArcSwap;
 use connection::Front;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use postern_tunnel_io::tune_listener;
 use std::{
     future::Future,
     io,
@@ -64,6 +65,7 @@ impl Listener {
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         let tcp = socket.listen(BACKLOG)?;
+        tune_listener(&tcp);
         let local = tcp.local_addr()?;
         Ok(Self { tcp, local })
     }

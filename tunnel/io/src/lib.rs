@@ -28,14 +28,13 @@ pub mod stream;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+mod tune;
 
 pub use accept::{SUBPROTOCOL, UpgradeRefused, accept, upgrade_response};
 pub use backoff::Backoff;
 pub use carried::{ForwardEnd, Forwarded, Side};
 pub use cut::{Cut, Detach};
-pub use dial::{
-    Challenge, Credentials, Dial, DialError, Proxy, Refused, Stream, connect, connect_tcp, dial, tune_socket,
-};
+pub use dial::{Challenge, Credentials, Dial, DialError, Proxy, Refused, Stream, connect, connect_tcp, dial};
 pub use ended::{Blame, LinkEnded, OpenError};
 pub use forward::{forward, forward_resumable};
 pub use incoming::{Event, Incoming, IncomingLane};
@@ -44,3 +43,4 @@ pub use link::{Link, LinkConfig, Opened};
 pub use postern_tunnel_proto::{Budget, Churn, Heartbeat, Limits, Open, give_back, inventory};
 pub use read_ahead::ReadAhead;
 pub use splice::splice;
+pub use tune::{connect_address, tune_end, tune_listener, tune_socket};

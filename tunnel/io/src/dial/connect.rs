@@ -1,7 +1,7 @@
 //! TCP to a host, trying its addresses the way RFC 8305 says.
 
 use super::DialError;
-use socket2::SockRef;
+use crate::{connect_address, tune_socket};
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{net::TcpStream, task::JoinSet, time};
 
@@ -11,17 +11,6 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// More addresses than this say nothing new about a host.
 const ADDRESSES_MAX: usize = 16;
-/// Bytes that the kernel holds unsent. What waits above it can still be overtaken by a more urgent frame; less than a
-/// few records would starve the wire between two wake-ups.
-const NOTSENT_LOWAT: u32 = 128 * 1024;
-
-/// Sets what every socket under a link needs: no delay for small writes, and a short queue in the kernel.
-pub fn tune_socket(tcp: &TcpStream) -> io::Result<()> {
-    tcp.set_nodelay(true)?;
-    #[cfg(target_os = "linux")]
-    SockRef::from(tcp).set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
-    Ok(())
-}
 
 /// Resolves and connects. What the name says now comes first; where that leads to nobody, `last_good` is tried.
 pub(super) async fn connect(
@@ -78,7 +67,7 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     loop {
         if let Some(address) = waiting.next() {
-            running.spawn(TcpStream::connect(address));
+            running.spawn(connect_address(address));
         }
         let outcome = tokio::select! {
             outcome = running.join_next() => outcome,

@@ -5,7 +5,6 @@ mod connect;
 mod proxy;
 mod upgrade;
 
-pub use connect::tune_socket;
 pub use proxy::Proxy;
 
 use crate::{Incoming, Link, LinkConfig, ReadAhead, link, tls};
