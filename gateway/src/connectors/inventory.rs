@@ -61,7 +61,7 @@ pub trait Holdings: Send + Sync {
     fn arrived(&self, home: Home);
     /// One entry of a list, or of news.
     fn told(&self, told: Told);
-    /// The list that began at `since` is complete: what it did not name, the process does not hold.
+    /// The list that was put together after `since` is complete: what it did not name, the process does not hold.
     fn listed(&self, home: Home, since: Instant);
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Reader {
     place: Place,
     signer: Signer,
     holdings: Arc<dyn Holdings>,
-    began: Instant,
+    dialed: Instant,
     bucket: Bucket,
     in_list: usize,
     /// Whether the list of the link-up is complete, so that parts are news.
@@ -97,9 +97,10 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(place: Place, signer: Signer, holdings: Arc<dyn Holdings>, now: Instant) -> Self {
-        let bucket = Bucket::full(ENTRIES, now);
-        Self { place, signer, holdings, began: now, bucket, in_list: 0, is_listed: false }
+    /// `dialed` is a moment before the connector put its list together.
+    pub(super) fn new(place: Place, signer: Signer, holdings: Arc<dyn Holdings>, dialed: Instant) -> Self {
+        let bucket = Bucket::full(ENTRIES, Instant::now());
+        Self { place, signer, holdings, dialed, bucket, in_list: 0, is_listed: false }
     }
 
     /// Takes one part. True when it completed the list of the link-up.
@@ -124,7 +125,7 @@ impl Reader {
         self.in_list = 0;
         let completes = !std::mem::replace(&mut self.is_listed, true);
         if completes {
-            self.holdings.listed(self.place.home(), self.began);
+            self.holdings.listed(self.place.home(), self.dialed);
         }
         Ok(completes)
     }

@@ -83,8 +83,9 @@ impl Connectors {
         &self.registry
     }
 
-    /// Takes the link of a connector that proved itself, and serves it until it ends.
-    pub async fn attach(&self, dialer: Dialer, link: Link, incoming: Incoming) {
+    /// Takes the link of a connector that proved itself, and serves it until it ends. `dialed` is a moment before it was
+    /// answered: what it says first it put together after that, however late this process comes to read it.
+    pub async fn attach(&self, dialer: Dialer, dialed: Instant, link: Link, incoming: Incoming) {
         let until = tokio::time::Instant::now() + EARLIER_ENDS_WITHIN;
         let entered = match self.registry.enter_once_free(dialer, &link, until).await {
             Ok(entered) => entered,
@@ -102,7 +103,7 @@ impl Connectors {
         self.announce_keys([link.clone()]);
         self.holdings.arrived(entered.place.home());
         let holdings = Arc::clone(&self.holdings);
-        let reader = Reader::new(entered.place, self.signer.clone(), holdings, Instant::now());
+        let reader = Reader::new(entered.place, self.signer.clone(), holdings, dialed);
         let registry = Arc::clone(&self.registry);
         let served = Served { dialer, place: entered.place, link, registry, reader };
         self.lifecycle.spawn(served.serve(incoming));

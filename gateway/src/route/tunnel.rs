@@ -78,15 +78,16 @@ impl Tunnel {
             Err(refused) => return self.dial_refused(refused),
         };
         let (tunnel, upgrade) = (Arc::clone(self), hyper::upgrade::on(&mut request));
-        self.ingress.lifecycle.spawn(async move { tunnel.attach(dialer, upgrade, client).await });
+        let dialed = Instant::now();
+        self.ingress.lifecycle.spawn(async move { tunnel.attach(dialer, dialed, upgrade, client).await });
         switching(answer)
     }
 
-    async fn attach(&self, dialer: Dialer, upgrade: OnUpgrade, client: Client) {
+    async fn attach(&self, dialer: Dialer, dialed: Instant, upgrade: OnUpgrade, client: Client) {
         let share = self.connector_shares.enter(dialer.connector);
         let config = LinkConfig { budget: share.budget(), ..self.connector_links.clone() };
         let Some((link, incoming)) = upgrade::link(upgrade, config).await else { return };
-        self.connectors.attach(dialer, link.clone(), incoming).await;
+        self.connectors.attach(dialer, dialed, link.clone(), incoming).await;
         link.closed().await;
         drop((client, share));
     }

@@ -104,7 +104,9 @@ impl Gateway {
         let peer = match node {
             Node::Connector | Node::HostileConnector => {
                 let home = Home { connector: node, instance };
-                Peer::Connector { home, since: stage.net.now, named: BTreeSet::new(), is_listed: false }
+                // The list was put together after the dial, and may have waited here for as long as this process stood still.
+                let since = stage.net.dialed(end);
+                Peer::Connector { home, since, named: BTreeSet::new(), is_listed: false }
             }
             Node::Client | Node::HostileClient | Node::Gateway(_) => Peer::Client(node),
         };

@@ -48,6 +48,7 @@ struct Wire {
     cut: bool,
     /// The process that dialed, as it names itself.
     instance: [u8; 16],
+    dialed: Instant,
 }
 
 /// All wires, the time, chance and the trace.
@@ -81,7 +82,7 @@ impl Net {
         let ends = [End::new(Side::Dialer, dialer, self.now), End::new(Side::Acceptor, acceptor, self.now)];
         let latency = self.rng.micros(50, 60_000);
         let rate = self.rng.pick(&[1, 10, 1_000]);
-        self.wires.push(Wire { ends, latency, rate, cut: false, instance });
+        self.wires.push(Wire { ends, latency, rate, cut: false, instance, dialed: self.now });
         let wire = self.wires.len() - 1;
         self.active.push(wire);
         (wire, 0)
@@ -102,6 +103,11 @@ impl Net {
     /// Who stands at the other end, and the instance that it dialed with.
     pub(crate) fn dialer(&self, (wire, _): EndId) -> (Node, [u8; 16]) {
         (self.wires[wire].ends[0].node, self.wires[wire].instance)
+    }
+
+    /// When the wire was made.
+    pub(crate) fn dialed(&self, (wire, _): EndId) -> Instant {
+        self.wires[wire].dialed
     }
 
     pub(crate) fn node(&self, (wire, side): EndId) -> Node {
