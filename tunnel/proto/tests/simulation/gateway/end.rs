@@ -5,7 +5,7 @@ use super::{
     held::{Past, SWEEP_AFTER},
     refuse,
 };
-use crate::stage::Stage;
+use crate::{stage::Stage, words::Facts};
 use postern_ids::{Ended, SessionId};
 use postern_tunnel_proto::{Reset, ResetClass};
 
@@ -58,9 +58,13 @@ impl Gateway {
         let (now, window) = (stage.net.now, stage.terms.window);
         let lost =
             self.sessions.iter().filter(|(_, held)| held.is_waiting() && held.is_lost_at(window) <= now);
-        let lost: Vec<SessionId> = lost.map(|(session, _)| *session).collect();
-        for session in lost {
+        let lost: Vec<(SessionId, Facts)> = lost.map(|(session, held)| (*session, held.facts)).collect();
+        for (session, facts) in lost {
             stage.model.saw("a gateway gave up a session");
+            if !stage.net.is_running(facts.principal) {
+                // Who sleeps longer than its window comes back to this, although it has missed its lane only now.
+                stage.model.excuse(facts.stream, Ended::Lost.code());
+            }
             self.cut(session, Ended::Lost.code(), stage)?;
         }
         let started = self.sweeps_at.take_if(|at| *at <= now).is_some();
