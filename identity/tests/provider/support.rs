@@ -8,11 +8,14 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
+    time::Duration,
 };
 use tempfile::TempDir;
 use url::Url;
 
 pub(crate) const CALLBACK: &str = "https://gw.example/oidc/test/callback";
+/// A provider that does not answer its browser or an order by then never does.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// The provider; it ends with this value, for it hears the end of its standard input.
 pub(crate) struct Idp {
@@ -93,7 +96,7 @@ impl Idp {
 
     /// An order over the control port.
     pub(crate) async fn order(&self, path: &str, body: Value) -> Value {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_MAX).build().unwrap();
         let answer = client.post(format!("{}{path}", self.control)).body(body.to_string()).send().await;
         let answer = answer.unwrap();
         assert!(answer.status().is_success());
@@ -104,6 +107,7 @@ impl Idp {
         let certificate = reqwest::Certificate::from_pem(self.certificate.as_bytes()).unwrap();
         let client = reqwest::Client::builder()
             .no_proxy()
+            .timeout(ANSWER_MAX)
             .redirect(reqwest::redirect::Policy::none())
             .tls_certs_merge([certificate])
             .build()
